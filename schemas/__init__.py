@@ -1,0 +1,1 @@
+"""What crosses a boundary: wire messages, columnar readings, registry objects, alerts, topics."""

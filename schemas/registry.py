@@ -1,0 +1,257 @@
+"""The registry: who wears what, on which legal ground, within which zones and hours.
+
+These types are the registry file (``docs/registry.md`` shows every object) and equally what the
+store loads, so a capture is judged by the same rules with or without a database. Types check
+shape; whether references resolve and the law is kept is ``store.registry_check``'s.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
+Instant = Annotated[datetime, Meta(tz=True)]
+TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
+Positive = Annotated[float, Meta(gt=0)]
+
+
+class Grade(StrEnum):
+    """Supervision grade, strictest first; it selects reporting plan and thresholds, never the facts."""
+
+    RED = "red"
+    ORANGE = "orange"
+    YELLOW = "yellow"
+    BLUE = "blue"
+    GREEN = "green"
+
+
+class Ground(StrEnum):
+    """The closed list of grounds on which positioning is lawful (社区矫正法 Art. 29)."""
+
+    COURT_PROHIBITION = "court_prohibition"
+    LEFT_WITHOUT_APPROVAL = "left_without_approval"
+    REFUSED_TO_REPORT = "refused_to_report"
+    PUBLIC_SECURITY_PENALTY = "public_security_penalty"
+    REVOCATION_PROPOSED = "revocation_proposed"
+
+
+class ZoneKind(StrEnum):
+    """What a zone asks of its wearer; an interest zone asks nothing."""
+
+    KEEP_IN = "keep_in"
+    KEEP_OUT = "keep_out"
+    CURFEW = "curfew"
+    INTEREST = "interest"
+
+
+class Datum(StrEnum):
+    """The frame of a geometry; there is no default, because a wrong guess moves a fence by 425 m."""
+
+    WGS84 = "WGS-84"
+    CGCS2000 = "CGCS2000"
+    GCJ02 = "GCJ-02"
+
+
+class Day(StrEnum):
+    """Days of a weekly schedule, Monday first."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+class _Object(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """A registry object: immutable, by keyword, refusing names it does not know."""
+
+
+class Org(_Object, frozen=True, kw_only=True):
+    """A node of the organisation tree; ``timezone`` is how its people read times."""
+
+    id: Name
+    name: str
+    name_en: str = ""
+    parent: Name | None = None
+    timezone: str = "Asia/Shanghai"
+
+
+class Wearer(_Object, frozen=True, kw_only=True):
+    """A person under supervision."""
+
+    id: Name
+    org: Name
+    name: str = ""
+    grade: Grade = Grade.YELLOW
+    minor: bool = False
+
+
+class Device(_Object, frozen=True, kw_only=True):
+    """A band; its MQTT topic is ``wb/v1/{org}/{id}/up``."""
+
+    id: Name
+    org: Name
+    model: str = ""
+
+
+class Assignment(_Object, frozen=True, kw_only=True):
+    """Which wearer has which band, and when."""
+
+    device: Name
+    wearer: Name
+    valid_from: Instant
+    valid_to: Instant | None = None
+
+
+class Order(_Object, frozen=True, kw_only=True):
+    """The legal ground of positioning: at most three months, an extension is an order of its own."""
+
+    id: Name
+    wearer: Name
+    ground: Ground
+    document: str
+    approver: str
+    valid_from: Instant
+    valid_to: Instant
+
+
+class Consent(_Object, frozen=True, kw_only=True):
+    """The separate, revocable consent without which physiology is not kept."""
+
+    wearer: Name
+    document: str
+    valid_from: Instant
+    valid_to: Instant | None = None
+    scope: str = "physiology"
+
+
+class Window(_Object, frozen=True, kw_only=True):
+    """A weekly time window, local time; ``end`` at or before ``start`` runs into the next day."""
+
+    days: Annotated[list[Day], Meta(min_length=1)]
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class Schedule(_Object, frozen=True, kw_only=True):
+    """When a zone's demand holds: any of its weekly windows, in its time zone."""
+
+    id: Name
+    windows: Annotated[list[Window], Meta(min_length=1)]
+    timezone: str = "Asia/Shanghai"
+
+
+class Zone(_Object, frozen=True, kw_only=True):
+    """A place and what it asks: GeoJSON (RFC 7946) Point with ``radius_m``, Polygon or MultiPolygon.
+
+    It holds for the wearers named, or for all of its org's wearers where ``wearers`` is absent;
+    always, or while its schedule holds.
+    """
+
+    id: Name
+    org: Name
+    name: str
+    kind: ZoneKind
+    datum: Datum
+    geometry: dict[str, Any]
+    radius_m: Positive | None = None
+    wearers: list[Name] | None = None
+    schedule: Name | None = None
+    valid_from: Instant | None = None
+    valid_to: Instant | None = None
+    version: int = 0
+
+
+class Leave(_Object, frozen=True, kw_only=True):
+    """An approved absence: while it runs, keep-in and curfew ask nothing of the wearer."""
+
+    id: Name
+    wearer: Name
+    document: str
+    approver: str
+    recorded_at: Instant
+    valid_from: Instant
+    valid_to: Instant
+
+
+class Contact(_Object, frozen=True, kw_only=True):
+    """Who is told: any Apprise URL; ``${NAME}`` in it is read from the environment when sending."""
+
+    id: Name
+    org: Name
+    name: str
+    url: str
+    language: Annotated[str, Meta(pattern="^(zh|en)$")] = "zh"
+    min_priority: Annotated[str, Meta(pattern="^(welfare|low|medium|high|highest)$")] = "high"
+
+
+class GradePlan(_Object, frozen=True, kw_only=True):
+    """What a grade asks of its bands: how often to report, how long silence may last."""
+
+    grade: Grade
+    interval_s: Positive
+    silence_after_s: Positive
+
+
+DEFAULT_PLANS: Final[tuple[GradePlan, ...]] = (
+    GradePlan(grade=Grade.RED, interval_s=60, silence_after_s=600),
+    GradePlan(grade=Grade.ORANGE, interval_s=60, silence_after_s=900),
+    GradePlan(grade=Grade.YELLOW, interval_s=60, silence_after_s=1200),
+    GradePlan(grade=Grade.BLUE, interval_s=120, silence_after_s=1800),
+    GradePlan(grade=Grade.GREEN, interval_s=300, silence_after_s=3600),
+)
+
+
+class Registry(_Object, frozen=True, kw_only=True):
+    """Everything the judge and the door need to know, as one value."""
+
+    version: int = 1
+    orgs: list[Org] = []
+    wearers: list[Wearer] = []
+    devices: list[Device] = []
+    assignments: list[Assignment] = []
+    orders: list[Order] = []
+    consents: list[Consent] = []
+    schedules: list[Schedule] = []
+    zones: list[Zone] = []
+    leaves: list[Leave] = []
+    contacts: list[Contact] = []
+    plans: list[GradePlan] = msgspec.field(default_factory=lambda: list(DEFAULT_PLANS))
+
+
+class NumberedRegistry(msgspec.Struct, frozen=True):
+    """A registry with the numbers by which columns and tables name its devices and wearers.
+
+    ``version`` grows with every change and is what an alert cites as the rules that judged it.
+    """
+
+    registry: Registry
+    device_no: dict[str, int]
+    wearer_no: dict[str, int]
+    version: int
+
+    @classmethod
+    def from_file(cls, registry: Registry) -> "NumberedRegistry":
+        """Number a registry that has no database: devices and wearers count from 1 in file order."""
+        return cls(
+            registry=registry,
+            device_no={device.id: number for number, device in enumerate(registry.devices, 1)},
+            wearer_no={wearer.id: number for number, wearer in enumerate(registry.wearers, 1)},
+            version=registry.version,
+        )
+
+
+class Thresholds(_Object, frozen=True, kw_only=True):
+    """Numbers of the first simple rules; per-grade calibration deepens them."""
+
+    battery_low_pct: float = 20.0
+    battery_critical_pct: float = 8.0
+    battery_clear_pct: float = 25.0
+    heart_rate_high_bpm: float = 110.0
+    heart_rate_low_bpm: float = 40.0
+    heart_rate_sustain_s: float = 300.0
