@@ -1,1 +1,1 @@
-""""""
+"""Shapes and distances: zones, hours, presence with hysteresis, datum conversion; pure."""

@@ -114,15 +114,15 @@ class Readings:
     @property
     def has_vitals(self) -> NDArray[np.bool_]:
         """Which readings carry any physiology or motion."""
-        present = ~np.isnan(self.heart_rate_bpm)
-        for name in VITALS_COLUMNS[1:]:
+        present = np.zeros(len(self), np.bool_)
+        for name in VITALS_COLUMNS:
             present |= ~np.isnan(getattr(self, name))
         return present
 
     @property
     def has_device(self) -> NDArray[np.bool_]:
         """Which readings carry the band's own status."""
-        present = ~np.isnan(self.battery_pct) | ~np.isnan(self.rssi_dbm) | (self.firmware != b"")
+        present: NDArray[np.bool_] = ~np.isnan(self.battery_pct) | ~np.isnan(self.rssi_dbm) | (self.firmware != b"")
         for name in ("charging", "strap_closed", "case_closed", "sos"):
             present |= getattr(self, name) != ABSENT
         return present

@@ -1,0 +1,132 @@
+"""What zones ask of whom and when, one row a (wearer, zone) pair, laid out by wearer."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.hours import Hours, Interval, within
+from geo.presence import INSIDE, OUTSIDE
+from geo.shapes import Shapes, shape_of
+from schemas.judging import FAR_FUTURE_MS, Rows, Times
+from schemas.registry import Schedule, Zone, ZoneKind
+
+SUSPENDED_BY_LEAVE = frozenset({ZoneKind.KEEP_IN, ZoneKind.CURFEW})
+"""A leave opens the fence; a court's prohibition stands (it is not the bureau's to lift)."""
+
+WRONG_SIDE: Final = {
+    ZoneKind.KEEP_IN: OUTSIDE,
+    ZoneKind.KEEP_OUT: INSIDE,
+    ZoneKind.CURFEW: OUTSIDE,
+}
+"""Where a zone of each kind does not want its wearer."""
+
+
+class Pair(NamedTuple):
+    """One wearer's row and the position of a zone that concerns them."""
+
+    row: int
+    zone: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demands:
+    """All pairs of a shard: pairs of row r are ``start[r] : start[r + 1]``."""
+
+    start: NDArray[np.intp]
+    row: NDArray[np.intp]
+    zone: NDArray[np.intp]
+    key: NDArray[np.int64]
+    valid_from_ms: Times
+    valid_to_ms: Times
+    schedule: NDArray[np.intp]
+    suspendable: NDArray[np.bool_]
+    wrong_side: NDArray[np.int8]
+    zones: tuple[Zone, ...]
+    shapes: Shapes
+    hours: tuple[Hours, ...]
+    leaves: Mapping[int, Sequence[Interval]]
+
+    @classmethod
+    def of(
+        cls,
+        device_no: NDArray[np.int32],
+        zones: Sequence[Zone],
+        pairs: Sequence[Pair],
+        schedules: Sequence[Schedule],
+        leaves: Mapping[int, Sequence[Interval]],
+    ) -> Self:
+        """Lay out pairs (any order) for wearers' rows; ``leaves`` are sorted disjoint intervals by row."""
+        ordered = sorted(pairs)
+        row = np.array([pair.row for pair in ordered], np.intp)
+        zone = np.array([pair.zone for pair in ordered], np.intp)
+        number = {schedule.id: place for place, schedule in enumerate(schedules)}
+        per_zone = [number[z.schedule] if z.schedule else -1 for z in zones]
+        return cls(
+            start=np.searchsorted(row, np.arange(len(device_no) + 1)).astype(np.intp),
+            row=row,
+            zone=zone,
+            key=np.array([pair_key(int(device_no[r]), zones[z].id) for r, z in ordered], np.int64),
+            valid_from_ms=np.array([_ms(z.valid_from, -FAR_FUTURE_MS) for z in zones], np.int64)[zone],
+            valid_to_ms=np.array([_ms(z.valid_to, FAR_FUTURE_MS) for z in zones], np.int64)[zone],
+            schedule=np.array(per_zone, np.intp)[zone],
+            suspendable=np.array([z.kind in SUSPENDED_BY_LEAVE for z in zones], np.bool_)[zone],
+            wrong_side=np.array([WRONG_SIDE[z.kind] for z in zones], np.int8)[zone],
+            zones=tuple(zones),
+            shapes=Shapes.of([shape_of(z) for z in zones]),
+            hours=tuple(Hours(schedule) for schedule in schedules),
+            leaves=leaves,
+        )
+
+    def pairs_of(self, rows: Rows) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """All pairs of the given rows, and for each pair the position of its row in ``rows``.
+
+        >>> # rows 0 and 1 with two pairs and one
+        >>> demands = Demands.of(np.array([1, 2], "i4"), [], [], [], {})
+        >>> demands.pairs_of(np.array([1]))[0].tolist()
+        []
+        """
+        counts = self.start[rows + 1] - self.start[rows]
+        owner = np.repeat(np.arange(len(rows)), counts)
+        within_row = np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
+        return self.start[rows][owner] + within_row, owner
+
+    def at(self, pairs: NDArray[np.intp], time_ms: Times) -> tuple[NDArray[np.bool_], Times, Times]:
+        """Whether each pair's demand holds at its time, since when (at the earliest), and until when at most."""
+        since, until = self.valid_from_ms[pairs].copy(), self.valid_to_ms[pairs].copy()
+        holds = (since <= time_ms) & (time_ms < until)
+        until = np.where(time_ms < since, since, np.where(holds, until, FAR_FUTURE_MS))
+        schedule = self.schedule[pairs]
+        for number in np.unique(schedule[schedule >= 0]):
+            mine = np.flatnonzero(schedule == number)
+            on, turned_on, turns = self.hours[number].at(time_ms[mine])
+            holds[mine] &= on
+            since[mine] = np.maximum(since[mine], turned_on)
+            until[mine] = np.minimum(until[mine], turns)
+        if self.leaves:
+            self._suspend(pairs, time_ms, holds, until)
+        return holds, since, until
+
+    def _suspend(self, pairs: NDArray[np.intp], time_ms: Times, holds: NDArray[np.bool_], until: Times) -> None:
+        away = np.isin(self.row[pairs], list(self.leaves)) & self.suspendable[pairs]
+        for place in np.flatnonzero(away):
+            on_leave, turns = within(self.leaves[int(self.row[pairs[place]])], int(time_ms[place]))
+            holds[place] &= not on_leave
+            until[place] = min(until[place], turns)
+
+
+def pair_key(device_no: int, zone_id: str) -> int:
+    """A stable 64-bit key of a pair, so that memory survives any change of order or number.
+
+    >>> pair_key(1, "home") == pair_key(1, "home") != pair_key(2, "home")
+    True
+    """
+    digest = blake2b(f"{device_no}|{zone_id}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little", signed=True)
+
+
+def _ms(moment: object, otherwise: int) -> int:
+    return otherwise if moment is None else int(moment.timestamp() * 1000)  # type: ignore[attr-defined]

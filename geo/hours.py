@@ -1,0 +1,108 @@
+"""When a demand holds: weekly windows in a time zone, a validity, and the leaves that suspend it.
+
+A schedule becomes the sorted UTC moments at which it turns on and off, computed for a span of days
+and extended when somebody asks beyond it. Overlapping windows are one.
+"""
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Final
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+from schemas.judging import FAR_FUTURE_MS, Times
+from schemas.registry import Day, Schedule, Window
+
+_DAY_MS: Final = 86_400_000
+_MARGIN_DAYS: Final = 9
+"""A weekly schedule turns at least once within this many days, unless it always holds."""
+_WEEKDAY: Final = {day: number for number, day in enumerate(Day)}
+
+Interval = tuple[int, int]
+
+
+@dataclass(slots=True)
+class Hours:
+    """The turning moments of one schedule; asks beyond the known span extend it.
+
+    >>> night = Hours(Schedule(id="n", timezone="Asia/Shanghai",
+    ...               windows=[Window(days=list(Day), start="22:00", end="06:00")]))
+    >>> at = int(datetime(2026, 11, 23, 15, tzinfo=UTC).timestamp() * 1000)  # 23:00 in Shanghai
+    >>> holds, since, until = night.at(np.array([at]))
+    >>> bool(holds[0]), int(at - since[0]) // 3_600_000, int(until[0] - at) // 3_600_000
+    (True, 1, 7)
+    """
+
+    schedule: Schedule
+    _from_ms: int = 0
+    _to_ms: int = 0
+    _turns: Times = field(default_factory=lambda: np.empty(0, np.int64))
+
+    def at(self, time_ms: Times) -> tuple[NDArray[np.bool_], Times, Times]:
+        """Whether the schedule holds at each time, since when it is so, and until when."""
+        self._cover(int(time_ms.min()), int(time_ms.max()))
+        place = np.searchsorted(self._turns, time_ms, side="right")
+        padded = np.concatenate([[-FAR_FUTURE_MS], self._turns, [FAR_FUTURE_MS]])
+        return place % 2 == 1, padded[place], padded[place + 1]
+
+    def _cover(self, low_ms: int, high_ms: int) -> None:
+        if self._from_ms <= low_ms - _DAY_MS and high_ms + _DAY_MS <= self._to_ms:
+            return
+        known = (self._from_ms, self._to_ms) if self._to_ms else (low_ms, high_ms)
+        self._from_ms = min(known[0], low_ms - _MARGIN_DAYS * _DAY_MS)
+        self._to_ms = max(known[1], high_ms + _MARGIN_DAYS * _DAY_MS)
+        self._turns = np.array(
+            [moment for interval in windows_between(self.schedule, self._from_ms, self._to_ms) for moment in interval],
+            np.int64,
+        )
+
+
+def windows_between(schedule: Schedule, from_ms: int, to_ms: int) -> list[Interval]:
+    """The schedule's windows touching a span, in UTC ms, merged where they overlap or touch."""
+    zone = ZoneInfo(schedule.timezone)
+    first = datetime.fromtimestamp(from_ms / 1000, UTC).astimezone(zone).date() - timedelta(days=1)
+    last = datetime.fromtimestamp(to_ms / 1000, UTC).astimezone(zone).date()
+    days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+    intervals = sorted(
+        _interval(window, day, zone)
+        for day in days
+        for window in schedule.windows
+        if day.weekday() in {_WEEKDAY[name] for name in window.days}
+    )
+    return _merged(intervals)
+
+
+def _interval(window: Window, day: date, zone: ZoneInfo) -> Interval:
+    start, end = _moment(day, window.start, zone), _moment(day, window.end, zone)
+    return (start, end) if end > start else (start, _moment(day + timedelta(days=1), window.end, zone))
+
+
+def _moment(day: date, clock: str, zone: ZoneInfo) -> int:
+    hour, minute = int(clock[:2]), int(clock[3:])
+    local = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(days=hour // 24)
+    return int(local.replace(hour=hour % 24, minute=minute).timestamp() * 1000)
+
+
+def _merged(intervals: Sequence[Interval]) -> list[Interval]:
+    merged: list[Interval] = []
+    for start, end in intervals:
+        if merged and start <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((start, end))
+    return merged
+
+
+def within(intervals: Sequence[Interval], time_ms: int) -> tuple[bool, int]:
+    """Whether a time lies in one of sorted, disjoint intervals, and the next moment that changes.
+
+    >>> within([(10, 20)], 5), within([(10, 20)], 10), within([(10, 20)], 20)[0]
+    ((False, 10), (True, 20), False)
+    """
+    edges = [moment for interval in intervals for moment in interval]
+    place = bisect_right(edges, time_ms)
+    return place % 2 == 1, edges[place] if place < len(edges) else FAR_FUTURE_MS

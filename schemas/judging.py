@@ -1,0 +1,181 @@
+"""The judge's contract: tables of arrays that detectors keep, verdicts they give, rules they read.
+
+A detector is frozen rules plus pure steps over a ``Table``; ``geo`` and ``anomaly`` implement it,
+``flows`` runs all of them alike.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, NamedTuple, Self
+
+import numpy as np
+from numpy.typing import DTypeLike, NDArray
+
+from schemas.alerts import AlertCode, Priority, Transition
+from schemas.readings import Readings
+
+NEVER: Final = -1
+"""In a column of times: it has not happened."""
+
+FAR_FUTURE_MS: Final = 2**62
+"""In a column of times: no such moment ahead."""
+
+Rows = NDArray[np.intp]
+Times = NDArray[np.int64]
+Columns = Mapping[str, tuple[DTypeLike, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A detector's memory: one key a row (a device, or a device and zone), one array a column.
+
+    Arrays are changed in place; a snapshot is plain values only.
+
+    >>> table = Table.new(np.array([7, 3]), {"seen": (np.int64, NEVER)})
+    >>> table["seen"][1] = 5
+    >>> table.realign(np.array([3, 9]), {"seen": (np.int64, NEVER)})["seen"].tolist()
+    [5, -1]
+    """
+
+    keys: NDArray[np.int64]
+    columns: dict[str, NDArray[Any]]
+
+    def __getitem__(self, name: str) -> NDArray[Any]:
+        return self.columns[name]
+
+    @classmethod
+    def new(cls, keys: NDArray[np.int64], columns: Columns) -> Self:
+        """A table of the given keys (unique, any order), every column at its initial value."""
+        return cls(
+            np.asarray(keys, np.int64),
+            {name: np.full(len(keys), initial, dtype) for name, (dtype, initial) in columns.items()},
+        )
+
+    def realign(self, keys: NDArray[np.int64], columns: Columns, void: tuple[str, ...] = ()) -> "Table":
+        """The same memory laid out for other keys: kept where a key stays, initial where it is new or ``void``."""
+        fresh = Table.new(keys, columns)
+        _, here, there = np.intersect1d(self.keys, fresh.keys, assume_unique=True, return_indices=True)
+        for name in (fresh.columns.keys() & self.columns.keys()) - set(void):
+            fresh[name][there] = self[name][here]
+        return fresh
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values that ``restore`` understands in any later version."""
+        return {
+            "keys": self.keys.tobytes(),
+            "columns": {name: (array.dtype.str, array.tobytes()) for name, array in self.columns.items()},
+        }
+
+    @classmethod
+    def restore(cls, snapshot: Mapping[str, Any]) -> "Table":
+        """The table that ``snapshot`` described, writable again."""
+        return cls(
+            np.frombuffer(snapshot["keys"], np.int64),
+            {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot["columns"].items()},
+        )
+
+
+class Verdict(NamedTuple):
+    """What a detector found: one step in the life of one alert.
+
+    ``row`` is the wearer's row, ``onset_ms`` when the condition began (it names the alert, so a
+    clear must repeat it), ``at_ms`` the moment that decided, ``step`` the deciding reading's position
+    in the judged batch or -1 for a tick.
+    """
+
+    row: int
+    code: AlertCode
+    transition: Transition
+    onset_ms: int
+    at_ms: int
+    step: int
+    evidence: dict[str, Any]
+    subject: str = ""
+    priority: Priority | None = None
+    rule_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WearerRules:
+    """What holds for each judged band, one row each, ordered by device number."""
+
+    version: int
+    device_no: NDArray[np.int32]
+    wearer_no: NDArray[np.int32]
+    silence_after_ms: NDArray[np.int64]
+    device: tuple[str, ...] = ()
+    wearer: tuple[str, ...] = ()
+    org: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.device_no)
+
+    def rows_of(self, device_no: NDArray[np.int32]) -> Rows:
+        """The row of each device, -1 where the rules do not know it."""
+        if not len(self):
+            return np.full(len(device_no), -1, np.intp)
+        found = np.searchsorted(self.device_no, device_no).clip(max=len(self) - 1)
+        return np.where(self.device_no[found] == device_no, found, -1)
+
+
+class Detector(ABC):
+    """One kind of condition, judged for all wearers at once.
+
+    A subclass is a frozen dataclass of rules; what it remembers stands in its table. ``judge`` takes at
+    most one reading a row, newer than those before it; ``tick`` tells the time of each row where nothing
+    was received. Both change the table and return verdicts; the same calls give the same verdicts.
+    """
+
+    __slots__ = ()
+
+    takes_late: ClassVar[bool] = False
+    """Whether readings older than the newest one judged are passed on, too."""
+
+    void_under_new_rules: ClassVar[tuple[str, ...]] = ()
+    """Columns that start anew when the rules change."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Under which its table is kept in snapshots."""
+
+    @property
+    @abstractmethod
+    def keys(self) -> NDArray[np.int64]:
+        """The key of each row of its table."""
+
+    @property
+    @abstractmethod
+    def columns(self) -> Columns:
+        """The table's columns: dtype and initial value."""
+
+    @abstractmethod
+    def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
+        """Apply one reading to each of ``rows``; ``step`` is aligned with ``rows``."""
+
+    def tick(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:  # noqa: ARG002
+        """Let time pass for ``rows`` up to ``now_ms`` (one a row); advancing in two steps equals advancing in one."""
+        return []
+
+    def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:  # noqa: ARG002
+        """Clear what is open at these positions of the table: the rules no longer speak of them."""
+        return []
+
+    def release(self, table: Table, rows: Rows) -> None:  # noqa: B027
+        """A person closed what was latched for ``rows``: the next occurrence rings again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """Everything that reached us on this partition up to ``now_ms`` has been handed on."""
+
+    partition: str
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A person closed incidents of these devices and codes."""
+
+    alerts: tuple[tuple[int, AlertCode], ...] = field(default=())
