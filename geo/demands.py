@@ -53,23 +53,23 @@ class Demands:
     @classmethod
     def of(
         cls,
-        device_no: NDArray[np.int32],
+        wearers: NDArray[np.int64],
         zones: Sequence[Zone],
         pairs: Sequence[Pair],
         schedules: Sequence[Schedule],
         leaves: Mapping[int, Sequence[Interval]],
     ) -> Self:
-        """Lay out pairs (any order) for wearers' rows; ``leaves`` are sorted disjoint intervals by row."""
+        """Lay out pairs (any order); ``wearers`` are the keys of rows, ``leaves`` sorted disjoint intervals by row."""
         ordered = sorted(pairs)
         row = np.array([pair.row for pair in ordered], np.intp)
         zone = np.array([pair.zone for pair in ordered], np.intp)
         number = {schedule.id: place for place, schedule in enumerate(schedules)}
         per_zone = [number[z.schedule] if z.schedule else -1 for z in zones]
         return cls(
-            start=np.searchsorted(row, np.arange(len(device_no) + 1)).astype(np.intp),
+            start=np.searchsorted(row, np.arange(len(wearers) + 1)).astype(np.intp),
             row=row,
             zone=zone,
-            key=np.array([pair_key(int(device_no[r]), zones[z].id) for r, z in ordered], np.int64),
+            key=np.array([pair_key(int(wearers[r]), zones[z].id) for r, z in ordered], np.int64),
             valid_from_ms=np.array([_ms(z.valid_from, -FAR_FUTURE_MS) for z in zones], np.int64)[zone],
             valid_to_ms=np.array([_ms(z.valid_to, FAR_FUTURE_MS) for z in zones], np.int64)[zone],
             schedule=np.array(per_zone, np.intp)[zone],
@@ -85,7 +85,7 @@ class Demands:
         """All pairs of the given rows, and for each pair the position of its row in ``rows``.
 
         >>> # rows 0 and 1 with two pairs and one
-        >>> demands = Demands.of(np.array([1, 2], "i4"), [], [], [], {})
+        >>> demands = Demands.of(np.array([1, 2]), [], [], [], {})
         >>> demands.pairs_of(np.array([1]))[0].tolist()
         []
         """
@@ -107,24 +107,27 @@ class Demands:
             since[mine] = np.maximum(since[mine], turned_on)
             until[mine] = np.minimum(until[mine], turns)
         if self.leaves:
-            self._suspend(pairs, time_ms, holds, until)
+            self._suspend(pairs, time_ms, holds, since, until)
         return holds, since, until
 
-    def _suspend(self, pairs: NDArray[np.intp], time_ms: Times, holds: NDArray[np.bool_], until: Times) -> None:
+    def _suspend(
+        self, pairs: NDArray[np.intp], time_ms: Times, holds: NDArray[np.bool_], since: Times, until: Times
+    ) -> None:
         away = np.isin(self.row[pairs], list(self.leaves)) & self.suspendable[pairs]
         for place in np.flatnonzero(away):
-            on_leave, turns = within(self.leaves[int(self.row[pairs[place]])], int(time_ms[place]))
+            on_leave, turned, turns = within(self.leaves[int(self.row[pairs[place]])], int(time_ms[place]))
             holds[place] &= not on_leave
+            since[place] = max(since[place], turned)
             until[place] = min(until[place], turns)
 
 
-def pair_key(device_no: int, zone_id: str) -> int:
+def pair_key(wearer_key: int, zone_id: str) -> int:
     """A stable 64-bit key of a pair, so that memory survives any change of order or number.
 
     >>> pair_key(1, "home") == pair_key(1, "home") != pair_key(2, "home")
     True
     """
-    digest = blake2b(f"{device_no}|{zone_id}".encode(), digest_size=8).digest()
+    digest = blake2b(f"{wearer_key}|{zone_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
 
 

@@ -73,7 +73,7 @@ def windows_between(schedule: Schedule, from_ms: int, to_ms: int) -> list[Interv
         for window in schedule.windows
         if day.weekday() in {_WEEKDAY[name] for name in window.days}
     )
-    return _merged(intervals)
+    return merged(intervals)
 
 
 def _interval(window: Window, day: date, zone: ZoneInfo) -> Interval:
@@ -87,22 +87,27 @@ def _moment(day: date, clock: str, zone: ZoneInfo) -> int:
     return int(local.replace(hour=hour % 24, minute=minute).timestamp() * 1000)
 
 
-def _merged(intervals: Sequence[Interval]) -> list[Interval]:
-    merged: list[Interval] = []
-    for start, end in intervals:
-        if merged and start <= merged[-1][1]:
-            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
-        else:
-            merged.append((start, end))
-    return merged
+def merged(intervals: Sequence[Interval]) -> list[Interval]:
+    """Sorted intervals with those that overlap or touch made one.
 
-
-def within(intervals: Sequence[Interval], time_ms: int) -> tuple[bool, int]:
-    """Whether a time lies in one of sorted, disjoint intervals, and the next moment that changes.
-
-    >>> within([(10, 20)], 5), within([(10, 20)], 10), within([(10, 20)], 20)[0]
-    ((False, 10), (True, 20), False)
+    >>> merged([(0, 5), (5, 8), (9, 10)])
+    [(0, 8), (9, 10)]
     """
-    edges = [moment for interval in intervals for moment in interval]
+    joined: list[Interval] = []
+    for start, end in intervals:
+        if joined and start <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(end, joined[-1][1]))
+        else:
+            joined.append((start, end))
+    return joined
+
+
+def within(intervals: Sequence[Interval], time_ms: int) -> tuple[bool, int, int]:
+    """Whether a time lies in one of sorted, disjoint intervals, since when it is so, and until when.
+
+    >>> within([(10, 20)], 10), within([(10, 20)], 25)[:2]
+    ((True, 10, 20), (False, 20))
+    """
+    edges = [-FAR_FUTURE_MS, *(moment for interval in intervals for moment in interval), FAR_FUTURE_MS]
     place = bisect_right(edges, time_ms)
-    return place % 2 == 1, edges[place] if place < len(edges) else FAR_FUTURE_MS
+    return place % 2 == 0, edges[place - 1], edges[place]

@@ -34,7 +34,8 @@ class PresenceConfig:
     """The numbers of the model: metres, log odds, seconds.
 
     ``unmodelled_m`` is error that receivers do not admit to (multipath, correlation); leaving asks for
-    ``margin_m`` more distance than entering, or wander on the line would ring at every fix.
+    ``margin_m`` more distance than entering, or wander on the line would ring at every fix. A fix coarser
+    than ``coarse_accuracy_m`` (a cell) errs the same way every time: it supports, but never decides.
     """
 
     unmodelled_m: float = 25.0
@@ -43,6 +44,7 @@ class PresenceConfig:
     threshold: float = 4.5
     independent_after_s: float = 15.0
     least_weight: float = 0.5
+    coarse_accuracy_m: float = 500.0
 
 
 def update(
@@ -75,6 +77,9 @@ def update(
     held = table["evidence"][pairs]
     against = np.where(belief == INSIDE, outward, -outward)
     evidence = np.where(belief == UNKNOWN, held + outward, np.maximum(held + against, 0.0))
+    coarse = accuracy_m > config.coarse_accuracy_m
+    bound = np.where(coarse, np.maximum(np.abs(held), config.threshold / 2.0), np.inf)
+    evidence = np.clip(evidence, -bound, bound)
     restarts = np.where(belief == UNKNOWN, np.sign(evidence) != np.sign(held), (held <= 0) & (evidence > 0))
     run_began = np.where(restarts, fix_ms, table["since_ms"][pairs])
 

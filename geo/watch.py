@@ -38,14 +38,16 @@ class ZoneWatch(Detector):
     config: PresenceConfig = field(default_factory=PresenceConfig)
     name: str = "zones"
     void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_ms",)
-    columns: Columns = field(
-        default_factory=lambda: {**presence.COLUMNS, "open_onset_ms": (np.int64, NEVER), "turn_ms": (np.int64, NEVER)}
-    )
 
     @property
     def keys(self) -> NDArray[np.int64]:
         """One key a (wearer, zone) pair."""
         return self.demands.key
+
+    @property
+    def columns(self) -> Columns:
+        """Presence, the open alert's onset, and when the demand turns next."""
+        return {**presence.COLUMNS, "open_onset_ms": (np.int64, NEVER), "turn_ms": (np.int64, NEVER)}
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Let the windows turn up to each reading, then its fix speak."""

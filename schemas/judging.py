@@ -6,7 +6,7 @@ A detector is frozen rules plus pure steps over a ``Table``; ``geo`` and ``anoma
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
@@ -34,7 +34,9 @@ class Table:
 
     >>> table = Table.new(np.array([7, 3]), {"seen": (np.int64, NEVER)})
     >>> table["seen"][1] = 5
-    >>> table.realign(np.array([3, 9]), {"seen": (np.int64, NEVER)})["seen"].tolist()
+    >>> newer = Table.new(np.array([3, 9]), {"seen": (np.int64, NEVER)})
+    >>> newer.inherit(table)
+    >>> newer["seen"].tolist()
     [5, -1]
     """
 
@@ -52,13 +54,11 @@ class Table:
             {name: np.full(len(keys), initial, dtype) for name, (dtype, initial) in columns.items()},
         )
 
-    def realign(self, keys: NDArray[np.int64], columns: Columns, void: tuple[str, ...] = ()) -> "Table":
-        """The same memory laid out for other keys: kept where a key stays, initial where it is new or ``void``."""
-        fresh = Table.new(keys, columns)
-        _, here, there = np.intersect1d(self.keys, fresh.keys, assume_unique=True, return_indices=True)
-        for name in (fresh.columns.keys() & self.columns.keys()) - set(void):
-            fresh[name][there] = self[name][here]
-        return fresh
+    def inherit(self, older: "Table", void: tuple[str, ...] = ()) -> None:
+        """Take over what an older table knew of the same keys, except for ``void`` columns."""
+        _, here, there = np.intersect1d(self.keys, older.keys, assume_unique=True, return_indices=True)
+        for name in (self.columns.keys() & older.columns.keys()) - set(void):
+            self[name][here] = older[name][there]
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values that ``restore`` understands in any later version."""
@@ -110,6 +110,11 @@ class WearerRules:
 
     def __len__(self) -> int:
         return len(self.device_no)
+
+    @property
+    def keys(self) -> NDArray[np.int64]:
+        """One key a row that names band and wearer: a band handed on starts with an empty memory."""
+        return np.asarray(self.device_no.astype(np.int64) << 32 | self.wearer_no)
 
     def rows_of(self, device_no: NDArray[np.int32]) -> Rows:
         """The row of each device, -1 where the rules do not know it."""
@@ -176,6 +181,6 @@ class Heartbeat:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A person closed incidents of these devices and codes."""
+    """A person closed incidents: the device number and code of each alert in them."""
 
-    alerts: tuple[tuple[int, AlertCode], ...] = field(default=())
+    alerts: tuple[tuple[int, AlertCode], ...]

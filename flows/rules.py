@@ -1,0 +1,101 @@
+"""From the registry to what each shard judges by: plain columns, cut to the shard's own bands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import numpy as np
+
+from geo.demands import Demands, Pair
+from geo.hours import Interval, merged
+from schemas.judging import FAR_FUTURE_MS, WearerRules
+from schemas.registry import Device, NumberedRegistry, Org, Registry, Thresholds, Wearer, Zone, ZoneKind
+
+SHARDS: Final = 8
+"""Fixed for the life of a recovery store: keys of the dataflow, spread over its workers."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShardRules:
+    """Everything one shard judges by, at one version of the registry."""
+
+    wearers: WearerRules
+    demands: Demands
+    thresholds: Thresholds
+
+
+def shard_of(device_no: int) -> int:
+    """The shard that judges a band."""
+    return device_no % SHARDS
+
+
+def rules_by_shard(numbered: NumberedRegistry) -> dict[int, ShardRules]:
+    """Compile the registry for every shard, empty ones included."""
+    worn: list[list[tuple[Device, Wearer]]] = [[] for _ in range(SHARDS)]
+    for device, wearer in _worn(numbered.registry):
+        worn[shard_of(numbered.device_no[device.id])].append((device, wearer))
+    return {shard: _rules(numbered, pairs) for shard, pairs in enumerate(worn)}
+
+
+def _worn(registry: Registry) -> list[tuple[Device, Wearer]]:
+    """Each band with the wearer of its latest assignment: past readings keep the wearer that ingest gave them."""
+    wearers = {wearer.id: wearer for wearer in registry.wearers}
+    latest = {a.device: a.wearer for a in sorted(registry.assignments, key=lambda a: a.valid_from)}
+    return [(device, wearers[latest[device.id]]) for device in registry.devices if device.id in latest]
+
+
+def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) -> ShardRules:
+    registry = numbered.registry
+    rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
+    silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
+    zones = [zone for zone in registry.zones if zone.kind is not ZoneKind.INTEREST]
+    wearers = WearerRules(
+        version=numbered.version,
+        device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
+        wearer_no=np.array([numbered.wearer_no[wearer.id] for _, wearer in rows], np.int32),
+        silence_after_ms=np.array([silence_ms.get(w.grade, FAR_FUTURE_MS) for _, w in rows], np.int64),
+        device=tuple(device.id for device, _ in rows),
+        wearer=tuple(wearer.id for _, wearer in rows),
+        org=tuple(device.org for device, _ in rows),
+    )
+    people = [wearer for _, wearer in rows]
+    pairs, leaves = _pairs(registry.orgs, zones, people), _leaves(registry, people)
+    return ShardRules(wearers, Demands.of(wearers.keys, zones, pairs, registry.schedules, leaves), Thresholds())
+
+
+def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]) -> list[Pair]:
+    """A zone concerns the wearers it names, or everybody of its org and the orgs below."""
+    row = {wearer.id: number for number, wearer in enumerate(wearers)}
+    below = _subtrees(orgs)
+    pairs: list[Pair] = []
+    for number, zone in enumerate(zones):
+        if zone.wearers is not None:
+            pairs += [Pair(row[name], number) for name in zone.wearers if name in row]
+        else:
+            pairs += [Pair(row[w.id], number) for w in wearers if w.org in below.get(zone.org, ())]
+    return pairs
+
+
+def _subtrees(orgs: Sequence[Org]) -> Mapping[str, set[str]]:
+    parent = {org.id: org.parent for org in orgs}
+    trees: dict[str, set[str]] = {org.id: set() for org in orgs}
+    for org in orgs:
+        ancestor: str | None = org.id
+        while ancestor is not None:
+            trees[ancestor].add(org.id)
+            ancestor = parent[ancestor]
+    return trees
+
+
+def _leaves(registry: Registry, wearers: Sequence[Wearer]) -> dict[int, Sequence[Interval]]:
+    row = {wearer.id: number for number, wearer in enumerate(wearers)}
+    leaves: dict[int, list[Interval]] = {}
+    for leave in registry.leaves:
+        if leave.wearer in row:
+            leaves.setdefault(row[leave.wearer], []).append((_ms(leave.valid_from), _ms(leave.valid_to)))
+    return {number: merged(sorted(intervals)) for number, intervals in leaves.items()}
+
+
+def _ms(moment: datetime) -> int:
+    return int(moment.timestamp() * 1000)
