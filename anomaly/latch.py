@@ -80,9 +80,10 @@ class Latch(Detector):
             for n in np.flatnonzero(updated)
         ]
 
-    def release(self, table: Table, rows: Rows) -> None:
-        """A person closed the incident: the next change to alarm is a new alert."""
-        table[ONSET][rows] = NEVER
+    def release(self, table: Table, row: int, onset_ms: int) -> None:
+        """A person closed that alert: the next change to alarm is a new one."""
+        if table[ONSET][row] == onset_ms:
+            table[ONSET][row] = NEVER
 
     def _evidence(self, value: int, flips: int) -> dict[str, Any]:
         return {"signal": self.column, "value": bool(value), "occurrences": int(flips)}

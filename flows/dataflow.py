@@ -14,7 +14,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import Sink
 
 from flows.judge import Judge
-from flows.rules import SHARDS, ShardRules, shard_of
+from flows.rules import SHARDS, ShardRules
 from schemas.alerts import AlertEvent
 from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
@@ -70,7 +70,8 @@ def split_by_shard(item: Received) -> list[tuple[str, ShardItem]]:
 def control_by_shard(item: Control) -> list[tuple[str, ShardItem]]:
     """Each shard its own rules; a release to the shards of its bands."""
     if isinstance(item, Release):
-        return [_keyed(shard, item) for shard in sorted({shard_of(device_no) for device_no, _ in item.alerts})]
+        shards = {alert.device_no % SHARDS for alert in item.alerts}
+        return [_keyed(shard, item) for shard in sorted(shards)]
     return [_keyed(shard, rules) for shard, rules in item.items()]
 
 

@@ -117,11 +117,11 @@ class Judge:
 
     def release(self, release: Release) -> None:
         """People closed incidents: what was latched may ring again."""
-        for device_no, code in release.alerts:
-            row = self.rules.wearers.rows_of(np.array([device_no], np.int32))
-            for detector in self.detectors:
-                if detector.name == code.value and row[0] >= 0:
-                    detector.release(self.tables[detector.name], row)
+        by_name = {detector.name: detector for detector in self.detectors}
+        for alert in release.alerts:
+            row = int(self.rules.wearers.rows_of(np.array([alert.device_no], np.int32))[0])
+            if row >= 0:
+                by_name[alert.code.value].release(self.tables[alert.code.value], row, alert.onset_ms)
 
     def _judge_step(self, rows: Rows, step: Readings) -> list[AlertEvent]:
         judged_ms = self.tables["clock"]["judged_ms"]

@@ -13,7 +13,7 @@ from schemas.judging import FAR_FUTURE_MS, WearerRules
 from schemas.registry import Device, NumberedRegistry, Org, Registry, Thresholds, Wearer, Zone, ZoneKind
 
 SHARDS: Final = 8
-"""Fixed for the life of a recovery store: keys of the dataflow, spread over its workers."""
+"""A band is judged by shard ``device_no % SHARDS``: a key of the dataflow, fixed for the life of a recovery store."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,11 @@ class ShardRules:
     thresholds: Thresholds
 
 
-def shard_of(device_no: int) -> int:
-    """The shard that judges a band."""
-    return device_no % SHARDS
-
-
 def rules_by_shard(numbered: NumberedRegistry) -> dict[int, ShardRules]:
     """Compile the registry for every shard, empty ones included."""
     worn: list[list[tuple[Device, Wearer]]] = [[] for _ in range(SHARDS)]
     for device, wearer in _worn(numbered.registry):
-        worn[shard_of(numbered.device_no[device.id])].append((device, wearer))
+        worn[numbered.device_no[device.id] % SHARDS].append((device, wearer))
     return {shard: _rules(numbered, pairs) for shard, pairs in enumerate(worn)}
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from threading import Event
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
@@ -18,7 +18,7 @@ from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 from ingest.directory import Directory
 from ingest.journal import Journal
 from ingest.session import BrokerConfig, Delivery, Session
-from ingest.vet import VetConfig, vet
+from ingest.vet import Batch, VetConfig, vet
 from schemas.judging import Heartbeat
 from schemas.readings import Readings
 
@@ -62,6 +62,14 @@ class MqttSource(FixedPartitionedSource[Item, int]):
         return _MqttPartition(for_part, self._config, resume_state or 0)
 
 
+class _Pending(NamedTuple):
+    """A vetted batch on its way into the store: tried again as it is, so that the store knows it again."""
+
+    deliveries: list[Delivery]
+    batch: Batch
+    ingest_ms: int
+
+
 class _MqttPartition(StatefulSourcePartition[Item, int]):
     def __init__(self, name: str, config: SourceConfig, batch_no: int) -> None:
         self._name = name
@@ -69,7 +77,7 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
         self._batch_no = batch_no
         self._journal = config.open_journal(name)
         self._session: Session | None = None
-        self._pending: list[Delivery] = []
+        self._pending: _Pending | None = None
         self._failures = 0
         self._retry_at_ms = 0
         self._beat_ms = 0
@@ -82,8 +90,9 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
         return self._receive(self._session)
 
     def next_awake(self) -> datetime | None:
-        busy = self._session is None or (self._pending and not self._failures)
-        return None if busy else datetime.fromtimestamp(self._config.now_ms() / 1000, UTC) + _IDLE
+        if self._session is None:
+            return None
+        return datetime.fromtimestamp(self._config.now_ms() / 1000, UTC) + _IDLE
 
     def snapshot(self) -> int:
         return self._batch_no
@@ -107,13 +116,18 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
         now_ms = self._config.now_ms()
         if now_ms < self._retry_at_ms:
             return []
-        self._pending = self._pending or session.take(_BATCH_MESSAGES)
-        if not self._pending:
-            return self._heartbeat(session, now_ms)
-        return self._persist(session, now_ms)
+        pending = self._pending or self._take(session, now_ms)
+        return self._heartbeat(session, now_ms) if pending is None else self._persist(session, pending, now_ms)
 
-    def _persist(self, session: Session, now_ms: int) -> Sequence[Item]:
-        batch = vet([delivery.message for delivery in self._pending], self._config.directory(), self._config.vetting)
+    def _take(self, session: Session, now_ms: int) -> _Pending | None:
+        deliveries = session.take(_BATCH_MESSAGES)
+        if not deliveries:
+            return None
+        messages = [delivery.message for delivery in deliveries]
+        return _Pending(deliveries, vet(messages, self._config.directory(), self._config.vetting), now_ms)
+
+    def _persist(self, session: Session, pending: _Pending, now_ms: int) -> Sequence[Item]:
+        batch = pending.batch
         try:
             persisted = self._journal.persist(
                 batch.readings,
@@ -121,15 +135,16 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
                 messages=batch.messages,
                 no_consent=batch.no_consent,
                 unknown_field=batch.unknown_field,
-                ingest_ms=now_ms,
+                ingest_ms=pending.ingest_ms,
             )
         except Exception as error:
             if not getattr(error, "retryable", False):
                 raise
+            self._pending = pending
             self._back_off(now_ms, error)
             return []
-        session.acknowledge(self._pending)
-        self._pending, self._failures = [], 0
+        session.acknowledge(pending.deliveries)
+        self._pending, self._failures = None, 0
         self._batch_no = persisted.batch_no
         return [persisted.readings] if len(persisted.readings) else []
 

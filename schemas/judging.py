@@ -167,8 +167,8 @@ class Detector(ABC):
         """Clear what is open at these positions of the table: the rules no longer speak of them."""
         return []
 
-    def release(self, table: Table, rows: Rows) -> None:  # noqa: B027
-        """A person closed what was latched for ``rows``: the next occurrence rings again."""
+    def release(self, table: Table, row: int, onset_ms: int) -> None:  # noqa: ARG002, B027
+        """A person closed the alert of that onset: the next occurrence rings again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,8 +179,16 @@ class Heartbeat:
     now_ms: int
 
 
+class Released(NamedTuple):
+    """One latched alert that a person closed."""
+
+    device_no: int
+    code: AlertCode
+    onset_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A person closed incidents: the device number and code of each alert in them."""
+    """People closed incidents; telling it twice changes nothing."""
 
-    alerts: tuple[tuple[int, AlertCode], ...]
+    alerts: tuple[Released, ...]

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import msgspec
 from bytewax.run import cli_main
@@ -38,12 +39,12 @@ def replay(
 ) -> Replayed:
     """Judge every line of a capture; the result depends on the capture and the registry alone."""
     tally, ledger = Tally(), Ledger()
-    source = CaptureSource(
-        CaptureConfig(capture, Directory.of(numbered), vetting, tally, on_bytes, on_dead_letter)
-    )
+    source = CaptureSource(CaptureConfig(capture, Directory.of(numbered), vetting, tally, on_bytes, on_dead_letter))
     rules = rules_by_shard(numbered)
     judging = JudgeConfig(rules=lambda: rules, partitions=frozenset(source.list_parts()), now=now)
-    cli_main(supervision(source, None, judging, AlertSink(lambda: _LedgerWriter(ledger))))
+    cli_main(  # type: ignore[no-untyped-call]
+        supervision(source, None, judging, AlertSink(lambda: _LedgerWriter(ledger)))
+    )
     return Replayed(tally, ledger)
 
 
@@ -52,6 +53,25 @@ def write_alerts(ledger: Ledger, path: Path) -> int:
     records = ledger.records()
     path.write_bytes(b"".join(msgspec.json.encode(record) + b"\n" for record in records))
     return len(records)
+
+
+class DeadLetterFile:
+    """Writes dead letters as JSON lines, if a path is given; a context manager."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = path.open("wb") if path else None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def add(self, letter: DeadLetter) -> None:
+        """One more; its payload is Base64."""
+        if self._file:
+            self._file.write(msgspec.json.encode(letter) + b"\n")
 
 
 class _LedgerWriter:

@@ -23,7 +23,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    database_url: SecretStr = Field(SecretStr("postgresql://127.0.0.1/shouhuan"), description="PostgreSQL or TimescaleDB")
+    database_url: SecretStr = Field(
+        SecretStr("postgresql://127.0.0.1/shouhuan"), description="PostgreSQL or TimescaleDB"
+    )
     mqtt_host: str = Field("127.0.0.1", description="the broker's address")
     mqtt_port: Annotated[int, Field(ge=1, le=65535)] = Field(1883, description="the broker's port")
     mqtt_version: Literal["5", "3.1.1"] = Field("5", description="3.1.1 means one partition and a plain subscription")
@@ -47,7 +49,7 @@ class Settings(BaseModel):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of structured logs on stderr")
 
 
-def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Settings:
+def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Read the file named by ``SHOUHUAN_CONFIG`` (if any), then the environment, then ``overrides``.
 
     Raises ``SettingsError`` listing every unknown name and every bad value.
@@ -67,7 +69,7 @@ def load(environment: Mapping[str, str] | None = None, **overrides: Any) -> Sett
     }
     from_file = _read(environment.get(FILE_VARIABLE))
     try:
-        return Settings(**{**from_file, **given, **overrides})
+        return Settings.model_validate({**from_file, **given, **overrides})
     except ValidationError as error:
         raise SettingsError("settings cannot be used:\n" + "\n".join(map(_explain, error.errors()))) from None
 
@@ -82,7 +84,6 @@ def _read(path: str | None) -> dict[str, Any]:
 
 
 def _explain(problem: Mapping[str, Any]) -> str:
-
 
     name = str(problem["loc"][0])
     if problem["type"] != "extra_forbidden":

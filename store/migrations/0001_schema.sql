@@ -285,7 +285,7 @@ CREATE TABLE page (
     page_no      bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     incident_id  uuid        NOT NULL REFERENCES incident,
     contact      text        NOT NULL,
-    state        text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed')),
+    state        text        NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'delivered', 'failed', 'suppressed')),
     attempts     integer     NOT NULL DEFAULT 0,
     created_at   timestamptz NOT NULL DEFAULT clock_timestamp(),
     due_at       timestamptz NOT NULL DEFAULT clock_timestamp(),

@@ -1,0 +1,243 @@
+"""The ``shouhuan`` command: one subcommand a process, and the tools around them."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from schemas.registry import NumberedRegistry
+from shouhuan import clock, logs
+from shouhuan.settings import Settings, SettingsError, load
+from store.errors import StoreError
+
+app: Final = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
+_out: Final = Console()
+_err: Final = Console(stderr=True)
+
+
+@app.callback()
+def shouhuan() -> None:
+    """守环 Shouhuan: judges every reading of a fleet of wristbands, and calls people only when it matters.
+
+    Settings come from SHOUHUAN_… variables or the TOML file named by SHOUHUAN_CONFIG; docs/operations.md lists them.
+    """
+
+
+@app.command()
+def demo(
+    duration: Annotated[float | None, typer.Option(help="Seconds to run; without it, until Ctrl-C.")] = None,
+    report: Annotated[Path | None, typer.Option(help="Write what happened as JSON to this file.")] = None,
+    wearers: Annotated[int, typer.Option(min=10, max=5_000, help="How many people the demo town watches.")] = 200,
+    data_dir: Annotated[Path, typer.Option(help="Where the demo keeps its data between runs.")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="The console's port; another one is taken if it is in use.")] = 8080,
+) -> None:
+    """Run everything on this machine: embedded database and broker, a simulated fleet, console and on-call.
+
+    Example: `shouhuan demo --duration 45 --report report.json`
+    """
+    from shouhuan.demo import DemoOptions, run  # noqa: PLC0415 - the demo's wheels are optional
+
+    raise typer.Exit(run(DemoOptions(duration, report, wearers, data_dir, port)))
+
+
+@app.command()
+def stream() -> None:
+    """Receive, store and judge readings: the worker.
+
+    Example: `SHOUHUAN_MQTT_HOST=broker shouhuan stream`
+    """
+    from shouhuan.doctor import require  # noqa: PLC0415 - each command loads only what it runs
+    from shouhuan.stream import run  # noqa: PLC0415
+
+    settings = _settings()
+    require(settings, "database", "migrations", "broker")
+    run(settings)
+
+
+@app.command()
+def console() -> None:
+    """Serve the command centre.
+
+    Example: `SHOUHUAN_SESSION_SECRET=… shouhuan console`
+    """
+    from shouhuan.doctor import require  # noqa: PLC0415
+    from shouhuan.web import run  # noqa: PLC0415
+
+    settings = _settings()
+    require(settings, "database", "migrations", "web")
+    run(settings)
+
+
+@app.command()
+def oncall() -> None:
+    """Page people about new high-priority incidents, through any channel that Apprise knows."""
+    from shouhuan.doctor import require  # noqa: PLC0415
+    from shouhuan.paging import run  # noqa: PLC0415
+
+    settings = _settings()
+    require(settings, "database", "migrations")
+    run(settings)
+
+
+@app.command()
+def simulate(
+    registry: Annotated[
+        Path | None, typer.Option(help="Bands of this registry file; without it, the database's.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and start give the same fleet.")] = 1,
+    interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two reports of a band.")] = 60.0,
+    duration: Annotated[float | None, typer.Option(help="Seconds; without it, until Ctrl-C.")] = None,
+    capture: Annotated[Path | None, typer.Option(help="Write a capture file instead of publishing.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="Write what really happened as JSON lines.")] = None,
+    state: Annotated[Path | None, typer.Option(help="Remember each band's sequence number here.")] = None,
+    published: Annotated[Path | None, typer.Option(help="Write when each message was published as JSON lines.")] = None,
+    sent: Annotated[Path | None, typer.Option(help="Write how much was sent and acknowledged as JSON.")] = None,
+    *,
+    incidents: Annotated[bool, typer.Option(help="Script incidents: walks out, cut straps, silence and more.")] = True,
+) -> None:
+    """Be a fleet of bands, live over MQTT or into a capture file.
+
+    Example: `shouhuan simulate --registry registry.yaml --duration 3600 --capture hour.jsonl.gz --truth truth.jsonl`
+    """
+    from shouhuan.fleet import FleetOptions, run  # noqa: PLC0415
+
+    run(
+        _settings(),
+        FleetOptions(registry, seed, interval, duration, capture, truth, state, published, sent, incidents=incidents),
+    )
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database's schema up to date; safe to run at any time, by several at once."""
+    from shouhuan.doctor import require  # noqa: PLC0415
+    from store.migrate import migrate as apply  # noqa: PLC0415
+
+    settings = _settings()
+    require(settings, "database")
+    with _for_people():
+        applied = apply(settings.database_url.get_secret_value())
+    _out.print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
+
+
+@app.command("import")
+def import_(registry: Annotated[Path, typer.Argument(help="A registry file (docs/registry.md).")]) -> None:
+    """Import a registry file; with anything wrong in it, nothing is imported and everything wrong is listed.
+
+    Example: `shouhuan import registry.yaml`
+    """
+    from shouhuan.doctor import require  # noqa: PLC0415
+    from store.registry import import_registry  # noqa: PLC0415
+    from store.registry_file import read_registry  # noqa: PLC0415
+
+    settings = _settings()
+    with _for_people():
+        objects = read_registry(registry)
+        require(settings, "database", "migrations")
+        outcome = import_registry(settings.database_url.get_secret_value(), objects, now=clock.now())
+    _out.print(f"{outcome.added} added, {outcome.changed} changed, {outcome.unchanged} unchanged")
+
+
+@app.command()
+def replay(
+    capture: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON lines of mosquitto_sub -F '%J'.")],
+    registry: Annotated[Path, typer.Option(help="The registry file to judge by.")],
+    alerts: Annotated[Path, typer.Option(help="Where to write alerts, one JSON object a line.")],
+    dead_letters: Annotated[Path | None, typer.Option(help="Where to write what could not be taken.")] = None,
+) -> None:
+    """Judge a capture with no broker and no database.
+
+    Example: `shouhuan replay capture.jsonl --registry registry.yaml --alerts alerts.jsonl`
+    """
+    from shouhuan.replay import DeadLetterFile, write_alerts  # noqa: PLC0415
+    from shouhuan.replay import replay as judge
+    from shouhuan.stream import vet_config  # noqa: PLC0415
+    from store.registry_file import read_registry  # noqa: PLC0415
+
+    settings = _settings()
+    with _for_people(), DeadLetterFile(dead_letters) as letters, _reading(capture) as bar:
+        numbered = NumberedRegistry.from_file(read_registry(registry))
+        found = judge(capture, numbered, vet_config(settings), on_bytes=bar, on_dead_letter=letters.add)
+    count = write_alerts(found.ledger, alerts)
+    _out.print(f"{found.tally.messages} messages, {found.tally.readings} readings judged, {count} alerts → {alerts}")
+    for reason, number in sorted(found.tally.refused.items()):
+        if number:
+            _out.print(f"  not taken: {reason} {number}")
+
+
+@app.command()
+def doctor() -> None:
+    """Say what is reachable, which database it is, which versions run, and what to do about a problem."""
+    from shouhuan.doctor import examine  # noqa: PLC0415
+
+    raise typer.Exit(examine(_settings(), _out))
+
+
+@app.command()
+def operator(
+    name: Annotated[str, typer.Argument(help="The account's name.")],
+    org: Annotated[str | None, typer.Option(help="Sees this org and those below it; without it, all.")] = None,
+    password: Annotated[
+        str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="OPERATOR_PASSWORD")
+    ] = ...,  # type: ignore[assignment]
+) -> None:
+    """Add a console account, or give it a new password.
+
+    Example: `shouhuan operator zhang --org dongqu`
+    """
+    from shouhuan.web import save_operator  # noqa: PLC0415
+
+    with _for_people():
+        save_operator(_settings(), name, password, org)
+    _out.print(f"operator {name} may sign in")
+
+
+@app.command()
+def retention(
+    days: Annotated[int, typer.Option(min=1, help="Keep series and journal this long.")] = 90,
+) -> None:
+    """Delete what is older than allowed, where the database does not do it by itself; run it daily."""
+    from shouhuan.upkeep import apply  # noqa: PLC0415
+
+    with _for_people():
+        for table, count in apply(_settings(), days).items():
+            _out.print(f"{table}: {count}")
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+def _settings() -> Settings:
+    try:
+        settings = load()
+    except SettingsError as error:
+        _err.print(str(error), style="red", markup=False)
+        raise typer.Exit(2) from None
+    logs.configure(settings.log_level)
+    return settings
+
+
+@contextmanager
+def _for_people() -> Iterator[None]:
+    """Errors that say what to do are shown as they are, without a traceback."""
+    try:
+        yield
+    except StoreError as error:
+        _err.print(str(error), style="red", markup=False, highlight=False)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[Callable[[int], None]]:
+    """A bar of how much of a file has been read; give it the position."""
+    columns = (TextColumn("[bold]{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=_err, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(path.name, total=path.stat().st_size)
+        yield lambda position: progress.update(task, completed=position)

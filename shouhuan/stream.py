@@ -1,0 +1,91 @@
+"""``shouhuan stream``: the worker that receives, stores and judges; killed at any moment, it goes on where it was."""
+
+import os
+import signal
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+from threading import Event
+from typing import Final
+
+from bytewax.recovery import RecoveryConfig, init_db_dir
+from bytewax.run import cli_main
+from store.alerts import AlertWriter
+
+from flows.control import ControlSource
+from flows.dataflow import JudgeConfig, supervision
+from flows.sinks import AlertSink
+from ingest.mqtt import MqttSource, SourceConfig
+from ingest.session import BrokerConfig
+from ingest.vet import VetConfig
+from shouhuan.clock import now, now_ms
+from shouhuan.registry_watch import RegistryWatch
+from shouhuan.settings import Settings
+from store.journal import PostgresJournal
+
+_RECOVERY_PARTS: Final = 4
+"""Fixed when the recovery store is made: the most processes that can share it."""
+
+
+def broker_config(settings: Settings) -> BrokerConfig:
+    """The broker as the settings name it."""
+    return BrokerConfig(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        version=settings.mqtt_version,
+        username=settings.mqtt_username,
+        password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
+        tls_ca=str(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
+        receive_maximum=settings.mqtt_receive_maximum,
+    )
+
+
+def vet_config(settings: Settings) -> VetConfig:
+    """How far bands' clocks may be off, as the settings say."""
+    return VetConfig(max_future_s=settings.max_future_s, max_age_s=settings.max_age_days * 86_400)
+
+
+def run(settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
+    url = settings.database_url.get_secret_value()
+    stop = Event()
+    watch = RegistryWatch(url, now)
+    source = MqttSource(
+        SourceConfig(
+            broker=broker_config(settings),
+            partitions=tuple(f"{settings.partition_prefix}-{n}" for n in range(settings.partitions)),
+            open_journal=partial(PostgresJournal, url),
+            directory=watch.directory,
+            vetting=vet_config(settings),
+            now_ms=now_ms,
+            stop=stop,
+        )
+    )
+    judging = JudgeConfig(rules=watch.rules, partitions=frozenset(source.list_parts()), now=now)
+    flow = supervision(source, ControlSource(watch.changes, stop, now), judging, AlertSink(lambda: AlertWriter(url)))
+    watch.start()
+    _stop_on_signal(stop)
+    cli_main(  # type: ignore[no-untyped-call]
+        flow,
+        epoch_interval=timedelta(milliseconds=settings.epoch_ms),
+        recovery_config=RecoveryConfig(_recovery_store(settings.recovery_dir)),
+    )
+
+
+def _recovery_store(path: Path) -> Path:
+    if not any(path.glob("part-*.sqlite3")):
+        path.mkdir(parents=True, exist_ok=True)
+        init_db_dir(path, _RECOVERY_PARTS)
+    return path
+
+
+def _stop_on_signal(stop: Event) -> None:
+    """The first signal asks for a clean end, a second one forces it: Bytewax's own handling takes no snapshot."""
+
+    def ask(_number: int, _frame: object) -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask)
+    signal.signal(signal.SIGINT, ask)

@@ -1,0 +1,62 @@
+"""Connections to the store, and its errors in our words."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Final, LiteralString
+
+import psycopg
+from psycopg import conninfo
+
+from store.errors import StoreError, StoreUnavailable
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+CONNECT_TIMEOUT_S: Final = 5
+
+
+def where(url: str) -> str:
+    """The address in a connection string, without user or password.
+
+    >>> where("postgresql://alice:secret@db.example:5433/shouhuan")
+    'db.example:5433/shouhuan'
+    >>> where("db.example")
+    'an unreadable address'
+    """
+    try:
+        facts = conninfo.conninfo_to_dict(url)
+    except psycopg.Error:
+        return "an unreadable address"
+    return f"{facts.get('host', 'localhost')}:{facts.get('port', 5432)}/{facts.get('dbname', '')}"
+
+
+@contextmanager
+def translated(url: str) -> Iterator[None]:
+    """Raise psycopg's errors as ours: ``StoreUnavailable`` where trying again helps, else ``StoreError``."""
+    try:
+        yield
+    except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        raise StoreUnavailable(where(url), _first_line(error)) from error
+    except psycopg.Error as error:
+        raise StoreError(f"the database at {where(url)} refused: {_first_line(error)}") from error
+
+
+def connect(url: str, *, autocommit: bool = False) -> Connection:
+    """A new connection whose session speaks UTC.
+
+    Raises ``StoreUnavailable`` where nobody answers, ``StoreError`` for a URL that cannot be read.
+    """
+    with translated(url):
+        connection = psycopg.connect(url, autocommit=True, connect_timeout=CONNECT_TIMEOUT_S)
+        connection.execute("SET TIME ZONE 'UTC'")
+        connection.autocommit = autocommit
+        return connection
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+def scalar(connection: Connection, query: LiteralString, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 - any SQL type
+    """The first column of the first row of an answer; None where there is no row."""
+    row = connection.execute(query, parameters).fetchone()
+    return None if row is None else row[0]

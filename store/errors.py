@@ -1,0 +1,67 @@
+"""What can go wrong with the store.
+
+::
+
+    StoreError                  the database answered, and the answer was no
+    ├── StoreUnavailable        no answer: trying again helps
+    ├── MigrationError          the schema in the database is not one of ours
+    └── RegistryError           a registry file with its problems, all of them at once
+
+Facts are attributes; the message says what is wrong, where, and what to do.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar, NamedTuple
+
+
+class StoreError(Exception):
+    """The database refused; the same call will be refused again."""
+
+    retryable: ClassVar[bool] = False
+
+
+class StoreUnavailable(StoreError):  # noqa: N818 - the name says what the caller needs to know
+    """The database did not answer, or broke off; nothing of the call was acknowledged."""
+
+    retryable: ClassVar[bool] = True
+
+    def __init__(self, where: str, reason: str) -> None:
+        super().__init__(
+            f"the database at {where} does not answer ({reason}); "
+            "check that it runs and that the address is right, `shouhuan doctor` tries it"
+        )
+        self.where = where
+        self.reason = reason
+
+
+class MigrationError(StoreError):
+    """A migration that was applied is not the file of that name we have now."""
+
+    def __init__(self, name: str, message: str) -> None:
+        super().__init__(message)
+        self.name = name
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a registry: where in the file, and what.
+
+    >>> print(Problem("zones[3].geometry", "ring is not closed"))
+    zones[3].geometry: ring is not closed
+    """
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+class RegistryError(StoreError):
+    """A registry that cannot be used, with every problem found in it."""
+
+    def __init__(self, problems: Sequence[Problem], source: str = "registry") -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        lines = "".join(f"\n  {problem}" for problem in problems)
+        super().__init__(f"{source}: {count}; nothing was imported{lines}")
+        self.problems = tuple(problems)
+        self.source = source

@@ -1,0 +1,144 @@
+"""How registry objects lie in tables: table-driven from their types, with a validity and a recorded range."""
+
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import msgspec
+from psycopg import sql
+from psycopg.types.json import Jsonb
+from psycopg.types.range import Range
+
+from schemas.registry import (
+    Assignment,
+    Consent,
+    Contact,
+    Device,
+    GradePlan,
+    Leave,
+    Order,
+    Org,
+    Registry,
+    Schedule,
+    Wearer,
+    Zone,
+)
+from store.connection import Connection
+from store.registry_check import KEYS, key_of
+
+_NOT_COLUMNS: Final = {"valid_from", "valid_to", "version"}
+_JSON: Final = {"windows", "geometry", "wearers"}
+
+
+class Table(NamedTuple):
+    """A table of registry objects; ``number`` is the column by which series name its rows."""
+
+    name: str
+    part: str
+    type: type[msgspec.Struct]
+    number: str | None = None
+    sequence: str | None = None
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The columns that are fields of the object."""
+        return tuple(name for name in self.type.__struct_fields__ if name not in _NOT_COLUMNS)
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """All columns, in the order of ``row``."""
+        return (*self.fields, *([self.number] if self.number else []), "version", "validity", "recorded")
+
+    def row(self, thing: msgspec.Struct, number: int | None, version: int, now: datetime) -> list[Any]:
+        """An object as a row believed from ``now`` on."""
+        validity = Range(getattr(thing, "valid_from", None), getattr(thing, "valid_to", None))
+        values = [_value(name, getattr(thing, name)) for name in self.fields]
+        return [*values, *([number] if self.number else []), version, validity, Range(now, None)]
+
+
+TABLES: Final = (
+    Table("org", "orgs", Org),
+    Table("wearer", "wearers", Wearer, "wearer_no", "wearer_number"),
+    Table("device", "devices", Device, "device_no", "device_number"),
+    Table("assignment", "assignments", Assignment),
+    Table("supervision_order", "orders", Order),
+    Table("consent", "consents", Consent),
+    Table("schedule", "schedules", Schedule),
+    Table("zone", "zones", Zone),
+    Table("leave", "leaves", Leave),
+    Table("contact", "contacts", Contact),
+    Table("grade_plan", "plans", GradePlan),
+)
+
+
+class Current(msgspec.Struct, frozen=True):
+    """What the tables believe now, as the one statement of ``read_current`` answers it."""
+
+    registry: Registry
+    device_no: dict[str, int]
+    wearer_no: dict[str, int]
+    version: int
+
+
+def read_current(connection: Connection) -> Current:
+    """The current rows of all tables in one statement, so that no import can come between two of them."""
+    row = connection.execute(_statement()).fetchone()
+    return msgspec.json.decode(row[0] if row else b"", type=Current)
+
+
+def close_rows(connection: Connection, table: Table, things: list[Any], now: datetime) -> None:
+    """End the belief in the current rows of these objects; it cannot end before it began."""
+    keys = [sql.SQL("lower(validity)") if key == "valid_from" else sql.Identifier(key) for key in KEYS[table.part]]
+    statement = sql.SQL(
+        "UPDATE {} SET recorded = tstzrange(lower(recorded), greatest(lower(recorded), %s)) "
+        "WHERE upper_inf(recorded) AND ({}) = ({})"
+    ).format(sql.Identifier(table.name), sql.SQL(", ").join(keys), sql.SQL(", ").join([sql.Placeholder()] * len(keys)))
+    with connection.cursor() as cursor:
+        cursor.executemany(statement, [(now, *map(_plain, key_of(table.part, thing))) for thing in things])
+
+
+def insert_rows(connection: Connection, table: Table, rows: list[list[Any]]) -> None:
+    """Add rows made by ``Table.row``."""
+    names = sql.SQL(", ").join(map(sql.Identifier, table.columns))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), names)
+    with connection.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _statement() -> sql.Composed:
+    parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table)) for table in TABLES)
+    versions = sql.SQL(" UNION ALL ").join(
+        sql.SQL("SELECT max(version) AS v FROM {}").format(sql.Identifier(table.name)) for table in TABLES
+    )
+    return sql.SQL(
+        "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
+        "'version', (SELECT coalesce(max(v), 0) FROM ({}) AS versions))::text"
+    ).format(parts, _numbers("device", "device_no"), _numbers("wearer", "wearer_no"), versions)
+
+
+def _objects(table: Table) -> sql.Composed:
+    columns: list[sql.Composable] = [sql.Identifier(name) for name in table.fields]
+    if "valid_from" in table.type.__struct_fields__:
+        columns += [sql.SQL("lower(validity) AS valid_from"), sql.SQL("upper(validity) AS valid_to")]
+    if "version" in table.type.__struct_fields__:
+        columns.append(sql.SQL("version"))
+    order = sql.Identifier(table.number) if table.number else sql.SQL("1, version")
+    return sql.SQL(
+        "SELECT coalesce(json_agg(thing), '[]') FROM (SELECT {} FROM {} WHERE upper_inf(recorded) ORDER BY {}) AS thing"
+    ).format(sql.SQL(", ").join(columns), sql.Identifier(table.name), order)
+
+
+def _numbers(table: str, number: str) -> sql.Composed:
+    return sql.SQL("SELECT coalesce(json_object_agg(id, {}), '{{}}') FROM {} WHERE upper_inf(recorded)").format(
+        sql.Identifier(number), sql.Identifier(table)
+    )
+
+
+def _value(name: str, value: Any) -> Any:  # noqa: ANN401 - a field of any registry object
+    if name in _JSON:
+        return None if value is None else Jsonb(msgspec.to_builtins(value))
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401
+    return msgspec.to_builtins(value, builtin_types=(datetime,))
