@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, open_where
+from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, number, open_where
 from schemas.alerts import AlertCode, Priority, Transition
 from schemas.judging import Columns, Detector, Rows, Table, Verdict
 from schemas.readings import Readings
@@ -47,7 +47,7 @@ class Battery(Detector):
 
         def evidence(n: int) -> dict[str, object]:
             return {
-                "battery_pct": round(float(level[n]), 1),
+                "battery_pct": number(level[n]),
                 "threshold_pct": self.thresholds.battery_low_pct,
                 "charging": bool(charging[n]),
             }

@@ -16,6 +16,15 @@ Evidence = Callable[[int], dict[str, Any]]
 """The evidence for the n-th row of a step."""
 
 
+def number(value: float, digits: int = 1) -> float | None:
+    """A column's number for evidence: rounded, and None where the band sent none (JSON has no NaN).
+
+    >>> number(float("nan")), number(12.34)
+    (None, 12.3)
+    """
+    return None if np.isnan(value) else round(float(value), digits)
+
+
 def open_where(
     table: Table,
     code: AlertCode,

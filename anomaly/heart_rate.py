@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET_COLUMN, end_all, end_where, open_where
+from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where
 from schemas.alerts import AlertCode
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Verdict
 from schemas.readings import Readings
@@ -53,7 +53,7 @@ class HeartRate(Detector):
 
         def evidence(n: int) -> dict[str, object]:
             return {
-                "heart_rate_bpm": round(float(rate[n]), 1),
+                "heart_rate_bpm": number(rate[n]),
                 "limits_bpm": [self.thresholds.heart_rate_low_bpm, self.thresholds.heart_rate_high_bpm],
                 "lasted_s": round(float(lasted_s[n])) if since[n] != NEVER else 0,
                 "threshold_s": self.thresholds.heart_rate_sustain_s,
