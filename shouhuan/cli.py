@@ -106,10 +106,9 @@ def simulate(
     """
     from shouhuan.fleet import FleetOptions, run  # noqa: PLC0415
 
-    run(
-        _settings(),
-        FleetOptions(registry, seed, interval, duration, capture, truth, state, published, sent, incidents=incidents),
-    )
+    options = FleetOptions(registry, seed, interval, duration, capture, truth, state, published, sent, incidents)
+    with _for_people():
+        run(_settings(), options)
 
 
 @app.command()

@@ -12,8 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from shouhuan.settings import Settings
-from shouhuan.web import WEB_DIR
+from shouhuan.settings import WEB_DIR, Settings
 from store.connection import connect, where
 from store.errors import StoreError
 from store.flavour import flavour

@@ -1,12 +1,12 @@
 """Keeps a process's picture of the registry fresh: told by NOTIFY, and by looking every two seconds in any case."""
 
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from threading import Lock, Thread
 from typing import Final
 
 import structlog
-from store.listen import Listener
 
 from flows.dataflow import Control, Rules
 from flows.rules import rules_by_shard
@@ -15,6 +15,7 @@ from schemas.judging import Release, Released
 from schemas.registry import NumberedRegistry
 from store.connection import connect
 from store.errors import StoreUnavailable
+from store.listen import Listener
 from store.registry import load_registry, registry_version
 from store.releases import released_since
 
@@ -66,6 +67,7 @@ class RegistryWatch:
                 self._look()
             except StoreUnavailable as error:
                 _log.warning("registry-unavailable", error=str(error))
+                time.sleep(_EVERY_S)
 
     def _look(self) -> None:
         with connect(self._url, autocommit=True) as connection:

@@ -10,10 +10,10 @@ from threading import Event, Thread
 from typing import Any, Final
 
 import numpy as np
-from store.listen import Listener
 
 from schemas.alerts import Transition
 from store.connection import Connection, scalar
+from store.listen import Listener
 
 _COUNTS: Final = """
     SELECT coalesce(sum(messages), 0), coalesce(sum(stored), 0), coalesce(sum(duplicates), 0),
@@ -57,7 +57,7 @@ def compile_report(
 ) -> dict[str, Any]:
     """Counts of a run and its latencies: publish of the deciding reading → alert committed, in ms."""
     messages, stored, duplicates, no_consent = connection.execute(_COUNTS, (since,)).fetchone() or (0, 0, 0, 0)
-    dead = dict(connection.execute(_DEAD, (since,)).fetchall())
+    dead: dict[str, int] = {reason: count for reason, count in connection.execute(_DEAD, (since,)).fetchall()}
     alerts = connection.execute(_ALERTS, (since,)).fetchall()
     published_ms = _published(published)
     delays = [
@@ -67,7 +67,7 @@ def compile_report(
     ]
     return {
         "readings": {
-            "sent": sent.get("readings", 0),
+            "sent": sent.get("messages", 0),
             "stored": int(stored),
             "duplicates": int(duplicates),
             "dead_lettered": int(sum(dead.values())),

@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 PREFIX: Final = "SHOUHUAN_"
 FILE_VARIABLE: Final = "SHOUHUAN_CONFIG"
+WEB_DIR: Final = Path(__file__).parent.parent / "console" / "web" / "dist"
+"""Where the console's front end is built to."""
 _NOT_OURS: Final = ("SHOUHUAN_TEST_", "SHOUHUAN_REQUIRE_", "SHOUHUAN_SCREENSHOT_")
 
 

@@ -10,7 +10,6 @@ from typing import Final
 
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
-from store.alerts import AlertWriter
 
 from flows.control import ControlSource
 from flows.dataflow import JudgeConfig, supervision
@@ -21,6 +20,7 @@ from ingest.vet import VetConfig
 from shouhuan.clock import now, now_ms
 from shouhuan.registry_watch import RegistryWatch
 from shouhuan.settings import Settings
+from store.alerts import AlertWriter
 from store.journal import PostgresJournal
 
 _RECOVERY_PARTS: Final = 4
@@ -68,14 +68,14 @@ def run(settings: Settings) -> None:
     cli_main(  # type: ignore[no-untyped-call]
         flow,
         epoch_interval=timedelta(milliseconds=settings.epoch_ms),
-        recovery_config=RecoveryConfig(_recovery_store(settings.recovery_dir)),
+        recovery_config=RecoveryConfig(_recovery_store(settings.recovery_dir)),  # type: ignore[no-untyped-call]
     )
 
 
 def _recovery_store(path: Path) -> Path:
     if not any(path.glob("part-*.sqlite3")):
         path.mkdir(parents=True, exist_ok=True)
-        init_db_dir(path, _RECOVERY_PARTS)
+        init_db_dir(path, _RECOVERY_PARTS)  # type: ignore[no-untyped-call]
     return path
 
 

@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 
-from store.retention import apply_retention
-
 from shouhuan.clock import now
 from shouhuan.settings import Settings
 from store.connection import connect
+from store.retention import apply_retention
 
 
 def apply(settings: Settings, days: int) -> Mapping[str, int]:

@@ -1,19 +1,15 @@
 """``shouhuan console``: the command centre's server with settings and a clock, and its accounts."""
 
 import secrets
-from pathlib import Path
-from typing import Final
 
 import uvicorn
 from console.app import ConsoleSettings, create_app
+
 from console.auth import hash_password
-from store.views import add_operator
-
 from shouhuan.clock import now
-from shouhuan.settings import Settings
+from shouhuan.settings import WEB_DIR, Settings
 from store.connection import connect
-
-WEB_DIR: Final = Path(__file__).parent.parent / "console" / "web" / "dist"
+from store.views import add_operator
 
 
 def run(settings: Settings) -> None:

@@ -1,7 +1,8 @@
 """Alert events made durable: alerts, the incidents that own them, and the pages that call people, once each."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, LiteralString, NamedTuple
 from uuid import UUID, uuid5
 
 import msgspec
@@ -14,20 +15,29 @@ from store.connection import Connection, connect, scalar, translated
 INCIDENT_CHANNEL: Final = "shouhuan_incident"
 PAGE_CHANNEL: Final = "shouhuan_page"
 SYSTEM: Final = "system"
+HOLDS: Final = {Transition.OPENED, Transition.UPDATED}
+"""After these an alert's condition holds."""
+
+Facts = dict[str, Any]
 
 _EVENT: Final = """
     INSERT INTO alert_event (alert_id, transition, at, code, device_no, wearer_no, seq, evidence)
     VALUES (%(alert_id)s, %(transition)s, %(at)s, %(code)s, %(device_no)s, %(wearer_no)s, %(seq)s, %(evidence)s)
     ON CONFLICT DO NOTHING RETURNING true
 """
-_FIND: Final = """
-    SELECT incident_id FROM incident
+# The row's lock keeps an operator's step and ours one after the other.
+_BY_CAUSE: Final = """
+    SELECT incident_id, state, priority, historic FROM incident
     WHERE wearer_no = %(wearer_no)s AND cause = %(cause)s AND state <> 'closed' FOR UPDATE
+"""
+_BY_ALERT: Final = """
+    SELECT incident_id, incident.state, incident.priority, incident.historic
+    FROM incident JOIN alert USING (incident_id) WHERE alert_id = %(alert_id)s FOR UPDATE OF incident
 """
 _OPEN: Final = """
     INSERT INTO incident (incident_id, wearer_no, org, cause, priority, state, historic, opened_at, updated_at)
     VALUES (%(incident_id)s, %(wearer_no)s, %(org)s, %(cause)s, %(priority)s, 'open', %(historic)s, %(at)s, %(at)s)
-    ON CONFLICT (wearer_no, cause) WHERE state <> 'closed' DO NOTHING
+    ON CONFLICT (wearer_no, cause) WHERE state <> 'closed' DO NOTHING RETURNING incident_id
 """
 _JOIN: Final = """
     INSERT INTO alert (alert_id, incident_id, code, priority, subject, device_no, wearer_no, state, onset_at,
@@ -45,11 +55,8 @@ _CHANGE: Final = """
     WHERE alert_id = %(alert_id)s AND (state = 'open' OR (state = 'cleared' AND %(state)s::text = 'retracted'))
     RETURNING incident_id
 """
-_HOLD: Final = """
-    SELECT state, priority, historic FROM incident WHERE incident_id = %(incident_id)s FOR UPDATE
-"""
 _TOUCH: Final = """
-    UPDATE incident SET priority = greatest(priority, %(priority)s), historic = historic AND %(historic)s,
+    UPDATE incident SET priority = greatest(priority, %(priority)s), historic = historic AND %(still_historic)s,
                         updated_at = greatest(updated_at, %(at)s)
     WHERE incident_id = %(incident_id)s
 """
@@ -103,53 +110,118 @@ class AlertWriter:
 
 
 class Standing(NamedTuple):
-    """An incident as an event finds it; None stands for one that the event itself opened."""
+    """An incident as an event finds it."""
 
+    incident_id: UUID
     state: IncidentState
     priority: Priority
     historic: bool
 
 
 def calls_people(before: Standing | None, event: AlertEvent) -> bool:
-    """Whether an event is worth pages: live, and the incident is new to people or graver than they know.
+    """Whether an event is worth pages: live, and its incident is new or graver than people know.
 
-    >>> from unittest.mock import Mock
-    >>> live = Mock(historic=False, priority=Priority.HIGH)
-    >>> calls_people(None, live), calls_people(Standing(IncidentState.OPEN, Priority.HIGH, historic=False), live)
-    (True, False)
+    ``before`` is None for an incident that the event opened.
     """
-    if event.historic:
+    if event.historic or event.transition not in HOLDS:
         return False
-    return before is None or before.historic or event.priority > before.priority
+    if before is None or before.historic:
+        return True
+    return before.state is not IncidentState.CLOSED and event.priority > before.priority
 
 
 def _write(connection: Connection, event: AlertEvent) -> bool:
     facts = _facts(event)
     if scalar(connection, _EVENT, facts) is None:
         return False
-    if event.transition is Transition.OPENED:
-        _open(connection, event, facts)
-    else:
-        _change(connection, event, facts)
+    _open(connection, event, facts) if event.transition is Transition.OPENED else _change(connection, event, facts)
     return True
 
 
-def _open(connection: Connection, event: AlertEvent, facts: dict[str, Any]) -> None:
-    if scalar(connection, "SELECT true FROM alert WHERE alert_id = %s", (event.alert_id,)):
-        # A replay may decide at another tick: it is another event, but the alert opens once.
+def _open(connection: Connection, event: AlertEvent, facts: Facts) -> None:
+    if _hold(connection, _BY_ALERT, facts) is not None:
+        # A replay may decide at another tick: another event, but the alert opens once.
         return
-    incident = scalar(connection, _FIND, facts)
-    before = None if incident is None else _hold(connection, incident)
-    facts["incident_id"] = incident or _new_incident(connection, event, facts)
-    connection.execute(_JOIN, facts)
-    _settle(connection, event, before, facts)
+    before = _hold(connection, _BY_CAUSE, facts)
+    while before is None:
+        identity = _free_id(connection, event)
+        if scalar(connection, _OPEN, facts | {"incident_id": identity}):
+            break
+        before = _hold(connection, _BY_CAUSE, facts)
+    else:
+        identity = before.incident_id
+    connection.execute(_JOIN, facts | {"incident_id": identity})
+    _settle(connection, event, before, facts | {"incident_id": identity})
 
 
-def _change(connection: Connection, event: AlertEvent, facts: dict[str, Any]) -> None:
-    incident = scalar(connection, "SELECT incident_id FROM alert WHERE alert_id = %s", (event.alert_id,))
-    if incident is None:
-        return
-    before = _hold(connection, incident)
-    facts["incident_id"] = incident
-    if scalar(connection, _CHANGE, facts):
-        _settle(connection, event, before, facts)
+def _change(connection: Connection, event: AlertEvent, facts: Facts) -> None:
+    before = _hold(connection, _BY_ALERT, facts)
+    if before is not None and scalar(connection, _CHANGE, facts):
+        _settle(connection, event, before, facts | {"incident_id": before.incident_id})
+
+
+def _settle(connection: Connection, event: AlertEvent, before: Standing | None, facts: Facts) -> None:
+    """What an event means for its incident: gravity, pages, perhaps its end; and the news of it."""
+    connection.execute(_TOUCH, facts)
+    priority = event.priority if before is None else max(event.priority, before.priority)
+    state = IncidentState.OPEN if before is None else before.state
+    if _ended(connection, state, priority, facts):
+        connection.execute(_CLOSE, facts)
+    elif calls_people(before, event):
+        _page(connection, priority, facts)
+    news = {"incident_id": facts["incident_id"], "alert_id": event.alert_id, "transition": event.transition}
+    connection.execute("SELECT pg_notify(%s, %s)", (INCIDENT_CHANNEL, msgspec.json.encode(news).decode()))
+
+
+def _ended(connection: Connection, state: IncidentState, priority: Priority, facts: Facts) -> bool:
+    members = connection.execute(_MEMBERS, facts).fetchall()
+    latching = any(KINDS[AlertCode(code)].latching for code, _ in members)
+    return closes_itself(state, priority, latching=latching, open_alerts=sum(is_open for _, is_open in members))
+
+
+def _page(connection: Connection, priority: Priority, facts: Facts) -> None:
+    asked = [level.label for level in Priority if level <= priority]
+    if connection.execute(_PAGE, facts | {"asked": asked}).rowcount:
+        connection.execute("SELECT pg_notify(%s, '')", (PAGE_CHANNEL,))
+
+
+def _hold(connection: Connection, query: LiteralString, facts: Facts) -> Standing | None:
+    row = connection.execute(query, facts).fetchone()
+    return None if row is None else Standing(row[0], IncidentState(row[1]), Priority(row[2]), row[3])
+
+
+def _free_id(connection: Connection, event: AlertEvent) -> UUID:
+    """The incident's id; one of its own for an alert whose onset opened an incident that has since been closed."""
+    identity = incident_id(event.wearer_no, event.org, KINDS[event.code].cause, event.onset_ms)
+    taken = scalar(connection, "SELECT true FROM incident WHERE incident_id = %s", (identity,))
+    return uuid5(identity, str(event.alert_id)) if taken else identity
+
+
+def _facts(event: AlertEvent) -> Facts:
+    return {
+        "alert_id": event.alert_id,
+        "transition": event.transition.value,
+        "state": STATE_AFTER[event.transition].value,
+        "code": event.code.value,
+        "cause": KINDS[event.code].cause.value,
+        "priority": int(event.priority),
+        "subject": event.subject,
+        "org": event.org,
+        "device_no": event.device_no,
+        "wearer_no": event.wearer_no,
+        "onset": _time(event.onset_ms),
+        "at": _time(event.at_ms),
+        "seq": event.seq,
+        "rule_version": event.rule_version,
+        "historic": event.historic,
+        # The end of a late alert may be live; that does not make the alert so.
+        "still_historic": event.historic or event.transition not in HOLDS,
+        # msgspec writes NaN, which a reading uses for "not sent", as null; JSON has no NaN.
+        "evidence": Jsonb(event.evidence, dumps=msgspec.json.encode),
+        "system": SYSTEM,
+        "close_cause": CloseCause.SELF_CLEARED.value,
+    }
+
+
+def _time(time_ms: int) -> datetime:
+    return datetime.fromtimestamp(time_ms // 1000, UTC) + timedelta(milliseconds=time_ms % 1000)

@@ -1,6 +1,6 @@
 """Connections to the store, and its errors in our words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString
 
@@ -10,6 +10,7 @@ from psycopg import conninfo
 from store.errors import StoreError, StoreUnavailable
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Parameters = Sequence[Any] | Mapping[str, Any]
 
 CONNECT_TIMEOUT_S: Final = 5
 
@@ -56,7 +57,7 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 
-def scalar(connection: Connection, query: LiteralString, parameters: Sequence[Any] = ()) -> Any:  # noqa: ANN401 - any SQL type
+def scalar(connection: Connection, query: LiteralString, parameters: Parameters = ()) -> Any:  # noqa: ANN401 - any SQL type
     """The first column of the first row of an answer; None where there is no row."""
     row = connection.execute(query, parameters).fetchone()
     return None if row is None else row[0]

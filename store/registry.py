@@ -9,7 +9,7 @@ from schemas.registry import NumberedRegistry, Registry
 from store.connection import Connection, connect, scalar, translated
 from store.errors import RegistryError
 from store.registry_check import KEYS, check, key_of
-from store.registry_tables import TABLES, Current, Table, close_rows, insert_rows, read_current
+from store.registry_tables import TABLES, Current, Table, close_rows, insert_rows, read_current, read_version
 
 CHANNEL: Final = "shouhuan_registry"
 """NOTIFY with the new version tells every judge to load the registry anew."""
@@ -59,6 +59,11 @@ def load_registry(connection: Connection) -> NumberedRegistry:
     """What is believed now, with the numbers of devices and wearers; zones carry the version that made them."""
     current = read_current(connection)
     return NumberedRegistry(current.registry, current.device_no, current.wearer_no, current.version)
+
+
+def registry_version(connection: Connection) -> int:
+    """The version that ``load_registry`` would answer with; 0 before the first import."""
+    return read_version(connection)
 
 
 def difference(part: str, current: Registry, wanted: Registry) -> Difference:

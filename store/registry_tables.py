@@ -85,6 +85,12 @@ def read_current(connection: Connection) -> Current:
     return msgspec.json.decode(row[0] if row else b"", type=Current)
 
 
+def read_version(connection: Connection) -> int:
+    """The version of the last import, without the rest."""
+    row = connection.execute(_version()).fetchone()
+    return 0 if row is None else int(row[0])
+
+
 def close_rows(connection: Connection, table: Table, things: list[Any], now: datetime) -> None:
     """End the belief in the current rows of these objects; it cannot end before it began."""
     keys = [sql.SQL("lower(validity)") if key == "valid_from" else sql.Identifier(key) for key in KEYS[table.part]]
@@ -107,13 +113,17 @@ def insert_rows(connection: Connection, table: Table, rows: list[list[Any]]) -> 
 
 def _statement() -> sql.Composed:
     parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table)) for table in TABLES)
+    return sql.SQL(
+        "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
+        "'version', ({}))::text"
+    ).format(parts, _numbers("device", "device_no"), _numbers("wearer", "wearer_no"), _version())
+
+
+def _version() -> sql.Composed:
     versions = sql.SQL(" UNION ALL ").join(
         sql.SQL("SELECT max(version) AS v FROM {}").format(sql.Identifier(table.name)) for table in TABLES
     )
-    return sql.SQL(
-        "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
-        "'version', (SELECT coalesce(max(v), 0) FROM ({}) AS versions))::text"
-    ).format(parts, _numbers("device", "device_no"), _numbers("wearer", "wearer_no"), versions)
+    return sql.SQL("SELECT coalesce(max(v), 0) FROM ({}) AS versions").format(versions)
 
 
 def _objects(table: Table) -> sql.Composed:

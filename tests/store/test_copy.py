@@ -34,7 +34,8 @@ def test_copied_values_are_read_back_as_they_were(database_url: str) -> None:
         assert [copy_series(connection, series, fix) for series in SERIES] == [1, 0, 0]
     query = """
         SELECT device_no, wearer_no, (extract(epoch FROM event_time) * 1000)::bigint,
-               (extract(epoch FROM ingest_time) * 1000)::bigint, seq, lat, lon, accuracy_m, altitude_m, speed_mps, source
+               (extract(epoch FROM ingest_time) * 1000)::bigint, seq,
+               lat, lon, accuracy_m, altitude_m, speed_mps, source
         FROM position
     """
     *values, speed_mps, source = ask(database_url, query)[0]

@@ -5,12 +5,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import psycopg
 import pytest
 from psycopg.errors import DeadlockDetected
 
 from schemas.readings import Readings
 from schemas.reasons import DeadLetter, RejectReason
+from store import copy as copy_module
 from store import journal as journal_module
 from store.errors import StoreUnavailable
 from store.journal import PostgresJournal
@@ -35,8 +35,11 @@ def stored_keys(url: str) -> list[tuple[int, int]]:
 
 
 def terminate_others(url: str) -> None:
-    ask(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-             "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'")  # fmt: skip
+    query = """
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+    """
+    ask(url, query)
 
 
 def test_a_batch_is_stored_in_every_series_and_comes_back_from_the_journal(
@@ -87,12 +90,12 @@ def test_of_a_partly_known_batch_only_the_news_is_stored(journal: PostgresJourna
 
 @pytest.mark.parametrize("part", ["fix", "vitals", "device"])
 def test_a_duplicate_is_known_whichever_part_it_has(journal: PostgresJournal, part: str) -> None:
-    columns: dict[str, Any] = {
+    parts: dict[str, dict[str, Any]] = {
         "fix": {"lat": [26.5], "lon": [101.7], "accuracy_m": [8]},
         "vitals": {"steps": [4]},
         "device": {"sos": [1]},
-    }[part]
-    reading = Readings.of(device=[1], seq=[1], event_ms=[EVENT_MS], source=[0], **columns)
+    }
+    reading = Readings.of(device=[1], seq=[1], event_ms=[EVENT_MS], source=[0], **parts[part])
     assert [journal.persist(reading, [], **COUNTS).duplicates for _ in range(2)] == [0, 1]
 
 
@@ -193,7 +196,7 @@ def test_two_partitions_writing_the_same_duplicates_at_once_store_each_reading_o
 def test_a_deadlock_with_another_partition_is_tried_again(
     journal: PostgresJournal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = journal_module.copy_series, []
+    real, calls = copy_module.copy_series, []
 
     def deadlock_at_first(*arguments: Any) -> int:
         calls.append(arguments)
@@ -243,9 +246,3 @@ def test_a_writer_killed_in_the_middle_loses_and_doubles_nothing(database_url: s
     assert sorted(replayed.seq.tolist()) == list(range((kept + 1) * 50))
     assert stored_keys(database_url) == [(1, seq) for seq in range((kept + 1) * 50)]
     journal.close()
-
-
-def test_a_write_waits_for_the_disk(journal: PostgresJournal, database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
-        assert connection.execute("SHOW synchronous_commit").fetchone() == ("on",)
-    assert journal.latest() == 0

@@ -9,7 +9,7 @@ import pytest
 
 from schemas.registry import Assignment, Grade, NumberedRegistry, Registry
 from store.errors import RegistryError, StoreUnavailable
-from store.registry import CHANNEL, import_registry, load_registry
+from store.registry import CHANNEL, import_registry, load_registry, registry_version
 from tests.store.build import ask
 from tests.store.build_registry import NOW, many_wearers, small_registry
 
@@ -128,9 +128,9 @@ def test_two_imports_at_once_take_turns(database_url: str) -> None:
 
 
 def test_an_import_takes_part_in_the_callers_transaction(database_url: str) -> None:
-    with psycopg.connect(database_url) as connection:
+    with psycopg.connect(database_url) as connection, connection.transaction(force_rollback=True):
         import_registry(connection, small_registry(), now=NOW)
-        connection.rollback()
+        assert registry_version(connection) == 1
     assert load(database_url).version == 0
 
 

@@ -4,7 +4,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from schemas.registry import Assignment, Consent, Org, Registry, Schedule, Window
+from schemas.registry import Assignment, Consent, Day, Org, Registry, Schedule, Window
 from store.registry_check import check, latest_end
 from tests.store.build_registry import NOW, SQUARE, small_registry
 
@@ -24,7 +24,7 @@ def with_more(part: str, *things: Any) -> Registry:
     return replace(registry, **{part: [*getattr(registry, part), *things]})
 
 
-def polygon(*rings: list[list[float]]) -> dict[str, Any]:
+def polygon(*rings: list[Any]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": list(rings)}
 
 
@@ -59,8 +59,14 @@ CASES = {
         with_first("orders", valid_to=datetime(2027, 2, 23, 8, 0, 1, tzinfo=UTC)),
         "orders[0].valid_to: o-1 runs longer than 3 months; an extension is an order of its own",
     ),
-    "order reversed": (with_first("orders", valid_to=NOW - DAY), "orders[0].valid_to: 2026-11-22T08:00:00+00:00 is not after"),
-    "leave reversed": (with_first("leaves", valid_to=NOW), "leaves[0].valid_to: 2026-11-23T08:00:00+00:00 is not after"),
+    "order reversed": (
+        with_first("orders", valid_to=NOW - DAY),
+        "orders[0].valid_to: 2026-11-22T08:00:00+00:00 is not after",
+    ),
+    "leave reversed": (
+        with_first("leaves", valid_to=NOW),
+        "leaves[0].valid_to: 2026-11-23T08:00:00+00:00 is not after",
+    ),
     "consent reversed": (with_first("consents", valid_to=NOW), "consents[0].valid_to: "),
     "assignment reversed": (with_first("assignments", valid_to=NOW - DAY), "assignments[0].valid_to: "),
     "zone reversed": (with_first("zones", valid_to=NOW), "zones[0].valid_to: "),
@@ -73,11 +79,14 @@ CASES = {
         "assignments[1].wearer: w-2 is assigned twice at once; the other is band-1 on w-2 from 2026-11-23",
     ),
     "window of no time": (
-        with_more("schedules", Schedule(id="s", windows=[Window(days=["mon"], start="08:00", end="08:00")])),
+        with_more("schedules", Schedule(id="s", windows=[Window(days=[Day.MON], start="08:00", end="08:00")])),
         "schedules[1].windows[0].end: 08:00 to 08:00 lasts no time; a whole day is 00:00 to 24:00",
     ),
-    "time zone of an org": (with_first("orgs", timezone="Asia/Panzhihua"), "orgs[0].timezone: 'Asia/Panzhihua' is no time"),
-    "time zone of a schedule": (with_first("schedules", timezone="Asia"), "schedules[0].timezone: 'Asia' is no time zone"),
+    "time zone of an org": (with_first("orgs", timezone="Asia/Panzhihua"), "orgs[0].timezone: 'Asia/Panzhihua' is no"),
+    "time zone of a schedule": (
+        with_first("schedules", timezone="Asia"),
+        "schedules[0].timezone: 'Asia' is no time zone",
+    ),
     "point without radius": (with_first("zones", radius_m=None), "zones[0].radius_m: a Point needs a radius in metres"),
     "latitude first": (
         with_first("zones", geometry={"type": "Point", "coordinates": [26.5, 101.7]}),
@@ -107,8 +116,11 @@ CASES = {
         with_first("zones", geometry={"type": "LineString", "coordinates": SQUARE}),
         "zones[0].geometry: type is 'LineString'; it must be Point, Polygon or MultiPolygon",
     ),
-    "no coordinates": (with_first("zones", geometry={"type": "Polygon"}), "zones[0].geometry.coordinates: must be a list"),
-}  # fmt: skip
+    "no coordinates": (
+        with_first("zones", geometry={"type": "Polygon"}),
+        "zones[0].geometry.coordinates: must be a list",
+    ),
+}
 
 
 @pytest.mark.parametrize(("registry", "expected"), CASES.values(), ids=CASES.keys())

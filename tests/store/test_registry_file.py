@@ -55,9 +55,9 @@ orders: [{id: o-1, wearer: w-1, ground: court_prohibition, document: d, approver
 schedules: [{id: s, windows: [{days: [mon], start: 22:00, end: "06:00"}]}]
 version: yes
 """
-    assert problems_of(write(tmp_path, text)) == [
-        "people: unknown; a registry has version, orgs, wearers, devices, assignments, orders, consents, schedules, "
-        "zones, leaves, contacts, plans",
+    unknown, *others = problems_of(write(tmp_path, text))
+    assert unknown.startswith("people: unknown; a registry has version, orgs, wearers, ")
+    assert others == [
         "version: must be a number",
         "orgs[0]: Object contains unknown field `colour`",
         "orgs[1].name: Expected `str`, got `int`; write it in quotes",

@@ -1,0 +1,80 @@
+"""``shouhuan simulate``: the fleet with a clock, a registry and a broker."""
+
+import json
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+
+import typer
+
+from schemas.registry import Registry
+from shouhuan.clock import now_ms
+from shouhuan.doctor import require
+from shouhuan.settings import Settings
+from simulator.capture import write_capture
+from simulator.link import Broker
+from simulator.options import Options
+from simulator.publish import Files, Sent, run_live
+from store.connection import connect
+from store.registry import load_registry
+from store.registry_file import read_registry
+
+
+@dataclass(frozen=True)
+class FleetOptions:
+    """What the command line says."""
+
+    registry: Path | None
+    seed: int
+    interval_s: float
+    duration_s: float | None
+    capture: Path | None
+    truth: Path | None
+    state: Path | None
+    published: Path | None
+    sent: Path | None
+    incidents: bool
+
+
+def run(settings: Settings, options: FleetOptions) -> None:
+    """Publish live until the duration is over or a signal comes, or write a capture."""
+    registry = _registry(settings, options.registry)
+    chosen = Options(
+        seed=options.seed, interval_s=options.interval_s, duration_s=options.duration_s, incidents=options.incidents
+    )
+    if options.capture is not None:
+        if options.duration_s is None:
+            raise typer.BadParameter("a capture needs an end: give --duration")
+        written = write_capture(chosen, registry, options.capture, options.truth, start_ms=now_ms(), show_progress=True)
+        typer.echo(f"{written.readings} readings, {written.events} events → {options.capture}")
+        return
+    require(settings, "broker")
+    sent = _publish(settings, options, chosen, registry)
+    typer.echo(f"{sent.messages} messages published, {sent.acknowledged} acknowledged {sent.trouble}".rstrip())
+
+
+def _publish(settings: Settings, options: FleetOptions, chosen: Options, registry: Registry) -> Sent:
+    stop = Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    broker = Broker(
+        host=settings.mqtt_host,
+        port=settings.mqtt_port,
+        username=settings.mqtt_username,
+        password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
+        mqtt5=settings.mqtt_version == "5",
+    )
+    files = Files(truth=options.truth, log=options.published, state=options.state)
+    sent = run_live(chosen, registry, broker, now_ms=now_ms, stop=stop, files=files)
+    if options.sent is not None:
+        options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")
+    return sent
+
+
+def _registry(settings: Settings, path: Path | None) -> Registry:
+    if path is not None:
+        return read_registry(path)
+    require(settings, "database", "migrations")
+    with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
+        return load_registry(connection).registry
