@@ -23,27 +23,37 @@ def apply_retention(connection: Connection, now: datetime, days: int) -> dict[st
     """Delete what is more than ``days`` older than ``now``; returns how many rows of each table went.
 
     Where a table is a hypertable its old chunks are dropped whole, which gives the disk space back at once.
+    Each step is a transaction of its own unless the caller is in one: it runs beside the writers for long.
     """
     before = now - timedelta(days=days)
-    with connection.transaction():
-        return {table: _delete(connection, table, column, before) for table, column in TIME_COLUMNS.items()}
+    return {table: _delete(connection, table, column, before) for table, column in TIME_COLUMNS.items()}
 
 
 def _delete(connection: Connection, table: str, column: str, before: datetime) -> int:
-    names = {"table": sql.Identifier(table), "column": sql.Identifier(column)}
-    if not _is_hypertable(connection, table):
-        return connection.execute(
-            sql.SQL("DELETE FROM {table} WHERE {column} < %s").format(**names), (before,)
-        ).rowcount
-    count = connection.execute(sql.SQL("SELECT count(*) FROM {table} WHERE {column} < %s").format(**names), (before,))
-    row = count.fetchone()
-    connection.execute("SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz)", (table, before))
-    # The chunk in which the limit falls stays, and so would a day of what has no place here any more.
-    connection.execute(sql.SQL("DELETE FROM {table} WHERE {column} < %s").format(**names), (before,))
+    old = sql.SQL("FROM {} WHERE {} < %s").format(sql.Identifier(table), sql.Identifier(column))
+    dropped = _drop_chunks(connection, table, old, before) if _is_hypertable(connection, table) else 0
+    # The chunk in which the limit falls stays, and with it what has no place here any more.
+    with connection.transaction():
+        return dropped + connection.execute(sql.SQL("DELETE {}").format(old), (before,)).rowcount
+
+
+def _drop_chunks(connection: Connection, table: str, old: sql.Composed, before: datetime) -> int:
+    """How many rows went with the chunks that are wholly too old."""
+    # Counting in the transaction that drops would ask for a stronger lock on what it reads: a deadlock in waiting.
+    counted = _count(connection, old, before)
+    with connection.transaction():
+        connection.execute("SELECT drop_chunks(%s::regclass, older_than => %s::timestamptz)", (table, before))
+    return counted - _count(connection, old, before)
+
+
+def _count(connection: Connection, old: sql.Composed, before: datetime) -> int:
+    with connection.transaction():
+        row = connection.execute(sql.SQL("SELECT count(*) {}").format(old), (before,)).fetchone()
     return 0 if row is None else int(row[0])
 
 
 def _is_hypertable(connection: Connection, table: str) -> bool:
-    if scalar(connection, "SELECT true FROM pg_extension WHERE extname = 'timescaledb'") is None:
-        return False
-    return scalar(connection, _IS_HYPERTABLE, (table,)) is not None
+    with connection.transaction():
+        if scalar(connection, "SELECT true FROM pg_extension WHERE extname = 'timescaledb'") is None:
+            return False
+        return scalar(connection, _IS_HYPERTABLE, (table,)) is not None

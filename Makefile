@@ -1,0 +1,46 @@
+# What a newcomer needs: `make demo` to see it, `make test` to trust it.
+
+.PHONY: setup demo check test bench clean
+.DEFAULT_GOAL := help
+
+PYTHON ?=
+export PYTHON
+BIN := .venv/bin
+WEB := $(shell find console/web -type f -not -path '*/node_modules/*' -not -path '*/dist/*' 2>/dev/null)
+
+help:
+	@echo "make setup   fill .venv and build the console"
+	@echo "make demo    run everything here: embedded services, a simulated fleet, console and on-call"
+	@echo "make check   formatting, lint, types, architecture"
+	@echo "make test    all tests, against a real Mosquitto and a real TimescaleDB"
+	@echo "make bench   measure; results belong into docs/benchmarks.md"
+
+setup: .venv/.filled console/web/dist/index.html
+
+.venv/.filled: requirements-dev.lock pyproject.toml scripts/setup-python
+	@scripts/setup-python
+	@touch $@
+
+console/web/dist/index.html: $(WEB) scripts/setup-web | .venv/.filled
+	@scripts/setup-web
+	@touch $@
+
+demo: setup
+	@$(BIN)/shouhuan demo
+
+check: setup
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	@scripts/setup-web check
+
+test: setup
+	$(BIN)/python -m tests.services install
+	$(BIN)/python -m pytest
+
+bench: setup
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf build dist var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
