@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from threading import Event
+from typing import Final
 
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
 from flows.dataflow import Control
 
-_EVERY: timedelta = timedelta(milliseconds=200)
+_EVERY: Final = timedelta(milliseconds=5)
+"""An epoch ends only when every source has been asked: one that sleeps long holds the readings back as long."""
 
 
 class ControlSource(FixedPartitionedSource[Control, None]):

@@ -40,7 +40,7 @@ class Settings(BaseModel):
     partitions: Annotated[int, Field(ge=1, le=64)] = Field(1, description="MQTT sessions of the stream process")
     partition_prefix: str = Field("mqtt", description="names partitions; unique for each set of workers")
     recovery_dir: Path = Field(Path("var/recovery"), description="where the dataflow keeps its snapshots")
-    epoch_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(250, description="how often a snapshot is taken")
+    epoch_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(1_000, description="how often a snapshot is taken")
     max_future_s: Annotated[float, Field(ge=0)] = Field(120.0, description="how far a band's clock may be ahead")
     max_age_days: Annotated[float, Field(gt=0)] = Field(30.0, description="how long a band may have stored a reading")
     console_host: str = Field("127.0.0.1", description="where the console listens")

@@ -79,6 +79,15 @@ def test_a_file_that_fails_leaves_nothing_of_itself(empty_database: str, folder:
     assert pending(empty_database, folder) == ["0002_second.sql"]
 
 
+def test_a_file_whose_record_cannot_be_written_leaves_nothing_either(empty_database: str, folder: Path) -> None:
+    refuse = "CREATE FUNCTION no() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE division_by_zero; END';"
+    when = "CREATE TRIGGER no BEFORE INSERT ON schema_migration FOR EACH ROW WHEN (NEW.name > '0002')"
+    (folder / "0001_first.sql").write_text(f"{refuse} {when} EXECUTE FUNCTION no();")
+    with pytest.raises(StoreError):
+        migrate(empty_database, folder)
+    assert "second" not in tables(empty_database)
+
+
 def test_a_database_that_does_not_answer_is_unavailable_and_named_without_its_password() -> None:
     with pytest.raises(StoreUnavailable, match=r"127\.0\.0\.1:1/x") as caught:
         migrate("postgresql://alice:secret@127.0.0.1:1/x")

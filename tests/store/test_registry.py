@@ -92,6 +92,12 @@ def test_two_changes_at_one_instant_are_both_taken(database_url: str) -> None:
     assert load(database_url).registry.wearers[0].grade is Grade.GREEN
 
 
+def test_a_clock_set_back_does_not_end_a_belief_before_it_began(database_url: str) -> None:
+    import_registry(database_url, with_grade(Grade.RED), now=LATER)
+    import_registry(database_url, with_grade(Grade.BLUE), now=NOW)
+    assert load(database_url).registry.wearers[0].grade is Grade.BLUE
+
+
 def test_an_assignment_that_overlaps_a_known_one_is_refused_and_nothing_is_imported(database_url: str) -> None:
     import_registry(database_url, small_registry(), now=NOW)
     before = load(database_url)
