@@ -2,12 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
 
 from schemas.alerts import STATE_AFTER, AlertEvent, AlertState, Priority, Transition
+
+_POSSIBLE: Final = {
+    AlertState.OPEN: {Transition.UPDATED, Transition.CLEARED, Transition.RETRACTED},
+    AlertState.CLEARED: {Transition.RETRACTED},
+    AlertState.RETRACTED: set[Transition](),
+}
+"""What may still happen to an alert: later knowledge can refute one that has ended."""
 
 
 class AlertRecord(msgspec.Struct, kw_only=True):
@@ -44,7 +51,7 @@ class Ledger:
             record = self._records.get(event.alert_id)
             if record is None:
                 self._records[event.alert_id] = _opened(event)
-            elif record.state is AlertState.OPEN and event.transition is not Transition.OPENED:
+            elif event.transition in _POSSIBLE[record.state]:
                 _happen(record, event)
 
     def records(self) -> list[AlertRecord]:

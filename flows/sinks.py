@@ -20,6 +20,10 @@ class AlertWriter(Protocol):
         """Make events durable; an error with ``retryable = True`` asks to be tried again."""
         ...
 
+    def close(self) -> None:
+        """Let go of the store."""
+        ...
+
 
 class AlertSink(FixedPartitionedSink[AlertEvent, None]):
     """Hands events to a writer, again and again while its store is away: an alert is never dropped.
@@ -70,3 +74,6 @@ class _AlertPartition(StatefulSinkPartition[AlertEvent, None]):
 
     def snapshot(self) -> None:
         return None
+
+    def close(self) -> None:
+        self._writer.close()

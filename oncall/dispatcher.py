@@ -7,7 +7,6 @@ from threading import Event
 from typing import Final
 
 import structlog
-from store.listen import Listener
 
 from oncall import channel
 from oncall.errors import ChannelRefused, DeliveryError
@@ -15,6 +14,7 @@ from oncall.message import Message, compose
 from oncall.policy import Policy
 from oncall.stages import Outcome, delivered, suppress, undelivered
 from store.errors import StoreUnavailable
+from store.listen import Listener
 from store.pages import ClaimedPage, Outbox
 
 WAKE_CHANNEL: Final = "shouhuan_page"

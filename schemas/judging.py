@@ -167,7 +167,7 @@ class Detector(ABC):
         """Clear what is open at these positions of the table: the rules no longer speak of them."""
         return []
 
-    def release(self, table: Table, row: int, onset_ms: int) -> None:  # noqa: ARG002, B027
+    def release(self, table: Table, row: int, onset_ms: int) -> None:  # noqa: B027
         """A person closed the alert of that onset: the next occurrence rings again."""
 
 

@@ -40,7 +40,7 @@ def demo(
 
     Example: `shouhuan demo --duration 45 --report report.json`
     """
-    from shouhuan.demo import DemoOptions, run  # noqa: PLC0415 - the demo's wheels are optional
+    from shouhuan.demo import DemoOptions, run
 
     raise typer.Exit(run(DemoOptions(duration, report, wearers, data_dir, port)))
 
@@ -51,8 +51,8 @@ def stream() -> None:
 
     Example: `SHOUHUAN_MQTT_HOST=broker shouhuan stream`
     """
-    from shouhuan.doctor import require  # noqa: PLC0415 - each command loads only what it runs
-    from shouhuan.stream import run  # noqa: PLC0415
+    from shouhuan.doctor import require
+    from shouhuan.stream import run
 
     settings = _settings()
     require(settings, "database", "migrations", "broker")
@@ -65,8 +65,8 @@ def console() -> None:
 
     Example: `SHOUHUAN_SESSION_SECRET=… shouhuan console`
     """
-    from shouhuan.doctor import require  # noqa: PLC0415
-    from shouhuan.web import run  # noqa: PLC0415
+    from shouhuan.doctor import require
+    from shouhuan.web import run
 
     settings = _settings()
     require(settings, "database", "migrations", "web")
@@ -76,8 +76,8 @@ def console() -> None:
 @app.command()
 def oncall() -> None:
     """Page people about new high-priority incidents, through any channel that Apprise knows."""
-    from shouhuan.doctor import require  # noqa: PLC0415
-    from shouhuan.paging import run  # noqa: PLC0415
+    from shouhuan.doctor import require
+    from shouhuan.paging import run
 
     settings = _settings()
     require(settings, "database", "migrations")
@@ -104,7 +104,7 @@ def simulate(
 
     Example: `shouhuan simulate --registry registry.yaml --duration 3600 --capture hour.jsonl.gz --truth truth.jsonl`
     """
-    from shouhuan.fleet import FleetOptions, run  # noqa: PLC0415
+    from shouhuan.fleet import FleetOptions, run
 
     options = FleetOptions(registry, seed, interval, duration, capture, truth, state, published, sent, incidents)
     with _for_people():
@@ -114,8 +114,8 @@ def simulate(
 @app.command()
 def migrate() -> None:
     """Bring the database's schema up to date; safe to run at any time, by several at once."""
-    from shouhuan.doctor import require  # noqa: PLC0415
-    from store.migrate import migrate as apply  # noqa: PLC0415
+    from shouhuan.doctor import require
+    from store.migrate import migrate as apply
 
     settings = _settings()
     require(settings, "database")
@@ -130,9 +130,9 @@ def import_(registry: Annotated[Path, typer.Argument(help="A registry file (docs
 
     Example: `shouhuan import registry.yaml`
     """
-    from shouhuan.doctor import require  # noqa: PLC0415
-    from store.registry import import_registry  # noqa: PLC0415
-    from store.registry_file import read_registry  # noqa: PLC0415
+    from shouhuan.doctor import require
+    from store.registry import import_registry
+    from store.registry_file import read_registry
 
     settings = _settings()
     with _for_people():
@@ -153,10 +153,10 @@ def replay(
 
     Example: `shouhuan replay capture.jsonl --registry registry.yaml --alerts alerts.jsonl`
     """
-    from shouhuan.replay import DeadLetterFile, write_alerts  # noqa: PLC0415
+    from shouhuan.replay import DeadLetterFile, write_alerts
     from shouhuan.replay import replay as judge
-    from shouhuan.stream import vet_config  # noqa: PLC0415
-    from store.registry_file import read_registry  # noqa: PLC0415
+    from shouhuan.stream import vet_config
+    from store.registry_file import read_registry
 
     settings = _settings()
     with _for_people(), DeadLetterFile(dead_letters) as letters, _reading(capture) as bar:
@@ -172,7 +172,7 @@ def replay(
 @app.command()
 def doctor() -> None:
     """Say what is reachable, which database it is, which versions run, and what to do about a problem."""
-    from shouhuan.doctor import examine  # noqa: PLC0415
+    from shouhuan.doctor import examine
 
     raise typer.Exit(examine(_settings(), _out))
 
@@ -189,7 +189,7 @@ def operator(
 
     Example: `shouhuan operator zhang --org dongqu`
     """
-    from shouhuan.web import save_operator  # noqa: PLC0415
+    from shouhuan.web import save_operator
 
     with _for_people():
         save_operator(_settings(), name, password, org)
@@ -201,7 +201,7 @@ def retention(
     days: Annotated[int, typer.Option(min=1, help="Keep series and journal this long.")] = 90,
 ) -> None:
     """Delete what is older than allowed, where the database does not do it by itself; run it daily."""
-    from shouhuan.upkeep import apply  # noqa: PLC0415
+    from shouhuan.upkeep import apply
 
     with _for_people():
         for table, count in apply(_settings(), days).items():

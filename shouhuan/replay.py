@@ -80,3 +80,6 @@ class _LedgerWriter:
 
     def write(self, events: Sequence[AlertEvent]) -> None:
         self._ledger.apply(events)
+
+    def close(self) -> None:
+        """The ledger stays with whoever made it."""

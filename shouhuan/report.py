@@ -57,7 +57,7 @@ def compile_report(
 ) -> dict[str, Any]:
     """Counts of a run and its latencies: publish of the deciding reading → alert committed, in ms."""
     messages, stored, duplicates, no_consent = connection.execute(_COUNTS, (since,)).fetchone() or (0, 0, 0, 0)
-    dead: dict[str, int] = {reason: count for reason, count in connection.execute(_DEAD, (since,)).fetchall()}
+    dead: dict[str, int] = dict(connection.execute(_DEAD, (since,)))
     alerts = connection.execute(_ALERTS, (since,)).fetchall()
     published_ms = _published(published)
     delays = [

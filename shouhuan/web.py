@@ -3,8 +3,8 @@
 import secrets
 
 import uvicorn
-from console.app import ConsoleSettings, create_app
 
+from console.app import ConsoleSettings, create_app
 from console.auth import hash_password
 from shouhuan.clock import now
 from shouhuan.settings import WEB_DIR, Settings

@@ -67,8 +67,8 @@ _AUDIT: Final = """
     VALUES (%(at)s, %(operator)s, %(action)s, %(subject)s, %(allowed)s, %(detail)s)
 """
 _AUDIT_HOURLY: Final = """
-    INSERT INTO audit (at, operator, action, subject)
-    SELECT %(at)s, %(operator)s, %(action)s, %(subject)s
+    INSERT INTO audit (at, operator, action, subject, allowed)
+    SELECT %(at)s::timestamptz, %(operator)s, %(action)s, %(subject)s, %(allowed)s
     WHERE NOT EXISTS (SELECT FROM audit WHERE subject = %(subject)s AND operator = %(operator)s AND action = %(action)s
                       AND at > %(at)s::timestamptz - interval '1 hour')
 """

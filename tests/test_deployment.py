@@ -31,6 +31,7 @@ def example_variables() -> dict[str, str]:
 @pytest.fixture(scope="module")
 def commands() -> set[str]:
     import typer.main  # noqa: PLC0415 - the other tests need no command line
+
     from shouhuan.cli import app  # noqa: PLC0415
 
     return set(getattr(typer.main.get_command(app), "commands"))  # noqa: B009 - a group has it, a command has not

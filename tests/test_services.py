@@ -35,9 +35,7 @@ def test_a_killed_mosquitto_starts_again(broker: Mosquitto) -> None:
     broker.publish("wb/v1/dongqu/band-1/up", b"{}", content_type="application/cbor")
 
 
-def test_no_timescaledb_anywhere_is_said_with_every_reason(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_no_timescaledb_anywhere_is_said_with_every_reason(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SHOUHUAN_TEST_DATABASE_URL", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))

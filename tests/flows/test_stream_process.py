@@ -1,4 +1,4 @@
-"""The worker as a process, against a real broker and a real database: fed by a stranger, killed, watched coming back."""
+"""The worker as a process, against real broker and database: fed by a stranger, killed, watched coming back."""
 
 import json
 import time

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from schemas.alerts import CLOSE_CAUSE_NAMES, KINDS, AlertCode, Cause, CloseCause, Priority
 from schemas.readings import DTYPES, Readings
 from schemas.topics import Channel, Topic, is_name, parse_topic
-from schemas.alerts import KINDS, AlertCode, CloseCause, CLOSE_CAUSE_NAMES, Cause, Priority
 
 names = st.from_regex(r"[A-Za-z0-9._-]{1,64}", fullmatch=True)
 

@@ -59,8 +59,8 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_is_back(mosquitto
         assert link.trouble == ""
 
 
-def test_a_broker_that_is_not_there_is_named(unused_port: int = 1) -> None:
-    with _linked(Broker(port=unused_port)) as link:
+def test_a_broker_that_is_not_there_is_named() -> None:
+    with _linked(Broker(port=1)) as link:
         link.publish("wb/v1/a/b/up", b"{}")
         assert link.acknowledged == 0
         assert "127.0.0.1:1 " in link.trouble

@@ -26,7 +26,7 @@ def fill(url: str, ages_days: list[float]) -> None:
 
 
 @pytest.mark.parametrize("autocommit", [True, False])
-def test_exactly_what_is_older_than_allowed_goes(database_url: str, autocommit: bool) -> None:  # noqa: FBT001
+def test_exactly_what_is_older_than_allowed_goes(database_url: str, autocommit: bool) -> None:
     fill(database_url, [60, 45, 30.2, 29.8, 1])
     with psycopg.connect(database_url, autocommit=autocommit) as connection:
         gone = apply_retention(connection, NOW, 30)

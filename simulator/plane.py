@@ -1,0 +1,39 @@
+"""Local metres: each wearer's own plane round home, east and north, and back to WGS-84 degrees."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+METRES_PER_DEGREE: Final = 111_195.0
+"""One degree of latitude on the mean sphere; good to 0.3 % anywhere, far better than a receiver."""
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Plane:
+    """One equirectangular plane a row, touching the globe at that row's origin (degrees, WGS-84)."""
+
+    lat: Floats
+    lon: Floats
+
+    def to_degrees(self, xy: Floats) -> tuple[Floats, Floats]:
+        """Latitude and longitude of one point (metres east, metres north) a row.
+
+        >>> plane = Plane(np.array([26.5]), np.array([101.7]))
+        >>> lat, lon = plane.to_degrees(np.array([[0.0, 111_195.0]]))
+        >>> round(float(lat[0]), 6), round(float(lon[0]), 6)
+        (27.5, 101.7)
+        """
+        return self.lat + xy[:, 1] / METRES_PER_DEGREE, self.lon + xy[:, 0] / self._metres_per_degree_east
+
+    def to_metres(self, row: int, lat: Floats, lon: Floats) -> Floats:
+        """Points (n x 2) in the plane of one row."""
+        east = (lon - self.lon[row]) * self._metres_per_degree_east[row]
+        return np.column_stack([east, (lat - self.lat[row]) * METRES_PER_DEGREE])
+
+    @property
+    def _metres_per_degree_east(self) -> Floats:
+        return np.asarray(METRES_PER_DEGREE * np.cos(np.radians(self.lat)))
