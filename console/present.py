@@ -1,0 +1,89 @@
+"""What the page is told: pure translations of what the store knows."""
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from enum import StrEnum
+from typing import Any, Final
+
+from schemas.alerts import CLOSE_CAUSE_NAMES, KINDS, AlertCode, Cause, CloseCause, Priority
+from schemas.registry import Datum
+from store.map_views import WearerView, ZoneView
+
+
+class WearerState(StrEnum):
+    """How a wearer is drawn: by the gravest live alert that still holds; loss of signal is no breach."""
+
+    SOS = "sos"
+    TAMPER = "tamper"
+    BREACH = "breach"
+    SILENT = "silent"
+    OK = "ok"
+
+
+_STATE_OF: Final[dict[Cause, WearerState]] = {
+    Cause.SOS: WearerState.SOS,
+    Cause.TAMPER: WearerState.TAMPER,
+    Cause.ZONE: WearerState.BREACH,
+    Cause.PROXIMITY: WearerState.BREACH,
+    Cause.CONTACT: WearerState.SILENT,
+    Cause.SITE: WearerState.SILENT,
+}
+_DRAWN_DATUMS: Final = (Datum.WGS84, Datum.CGCS2000)
+
+
+def wearer_state(codes: Iterable[str]) -> WearerState:
+    """The state that these alert codes put a wearer in.
+
+    >>> wearer_state(["zone.exit", "device.strap"]).value
+    'tamper'
+    >>> wearer_state(["device.silence"]).value, wearer_state(["zone.approach"]).value
+    ('silent', 'ok')
+    """
+    states = set(map(_state_of, codes))
+    return next(state for state in WearerState if state in states or state is WearerState.OK)
+
+
+def _state_of(code: str) -> WearerState:
+    kind = KINDS[AlertCode(code)]
+    state = _STATE_OF.get(kind.cause, WearerState.OK)
+    # Nearing a boundary is not having crossed it.
+    return WearerState.OK if state is WearerState.BREACH and kind.priority < Priority.MEDIUM else state
+
+
+def bands(wearers: Iterable[WearerView]) -> list[dict[str, Any]]:
+    """Wearers with the states in which they are drawn."""
+    return [{**asdict(wearer), "state": wearer_state(wearer.codes)} for wearer in wearers]
+
+
+def zone_features(zones: Iterable[ZoneView]) -> dict[str, Any]:
+    """A GeoJSON FeatureCollection of the zones that can be drawn as they are; ``not_drawn`` counts the others.
+
+    Coordinates of another datum would put a fence hundreds of metres from where it stands. A circle
+    is a Point with ``radius_m``.
+    """
+    zones = list(zones)
+    drawn = [zone for zone in zones if zone.datum in _DRAWN_DATUMS]
+    return {
+        "type": "FeatureCollection",
+        "features": [_feature(zone) for zone in drawn],
+        "not_drawn": len(zones) - len(drawn),
+    }
+
+
+def _feature(zone: ZoneView) -> dict[str, Any]:
+    properties = {name: getattr(zone, name) for name in ("zone", "org", "name", "kind", "radius_m", "wearers")}
+    return {"type": "Feature", "geometry": zone.geometry, "properties": properties}
+
+
+def names() -> dict[str, Any]:
+    """Everything that has a Chinese and an English name: alert codes and causes of closing."""
+    return {
+        "codes": {
+            code.value: {"zh": kind.zh, "en": kind.en, "priority": kind.priority, "latching": kind.latching}
+            for code, kind in KINDS.items()
+        },
+        "close_causes": {
+            cause.value: {"zh": zh, "en": en, "by_person": cause is not CloseCause.SELF_CLEARED}
+            for cause, (zh, en) in CLOSE_CAUSE_NAMES.items()
+        },
+    }

@@ -1,0 +1,39 @@
+"""``shouhuan demo`` as a newcomer runs it: embedded services only, and the worker killed in the middle."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from shouhuan.settings import WEB_DIR
+from tests.processes import wait_until
+
+DURATION_S = 25
+
+
+@pytest.mark.timeout(150)
+def test_an_unattended_run_survives_kill_9_and_reports_that_nothing_was_lost(tmp_path: Path) -> None:
+    assert (WEB_DIR / "index.html").exists(), "the front end is not built: run `make setup`"
+    report, output = tmp_path / "report.json", tmp_path / "output"
+    arguments = [f"--duration={DURATION_S}", f"--report={report}", f"--data-dir={tmp_path / 'd'}", "--wearers=40"]
+    with output.open("wb") as written:
+        demo = subprocess.Popen([sys.executable, "-m", "shouhuan", "demo", *arguments], stdout=written, stderr=written)
+    wait_until(lambda: "Console:" in output.read_text(), "the console's address", 60)
+    wait_until(lambda: "push" in output.read_text(), f"a push; output:\n{output.read_text()}", 60)
+    stream = next(p for p in psutil.Process(demo.pid).children() if "stream" in p.cmdline())
+    os.kill(stream.pid, signal.SIGKILL)
+    assert demo.wait(90) == 0, output.read_text()
+    told = json.loads(report.read_text())
+    assert told["restarts"] == {"stream": 1}
+    assert told["readings"]["sent"] > 40 * DURATION_S / 5 * 0.7
+    assert told["readings"]["stored"] == told["readings"]["sent"]
+    assert told["readings"]["dead_lettered"] == 0
+    assert told["alerts"]["by_code"]["device.strap"] >= 1
+    assert told["first_alert_after_s"] <= 30
+    assert told["pages_delivered"] >= 1
+    assert told["latency_ms"]["p50"] > 0

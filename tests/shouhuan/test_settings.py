@@ -1,0 +1,27 @@
+from pathlib import Path
+
+import pytest
+
+from shouhuan.settings import SettingsError, load
+
+
+def test_every_problem_is_told_at_once_with_the_name_to_fix() -> None:
+    with pytest.raises(SettingsError) as told:
+        load({"SHOUHUAN_MQTT_PORT": "many", "SHOUHUAN_EPOCHMS": "5", "SHOUHUAN_PARTITIONS": "0"})
+    for name in ("SHOUHUAN_MQTT_PORT", "SHOUHUAN_EPOCHMS", "did you mean SHOUHUAN_EPOCH_MS?", "SHOUHUAN_PARTITIONS"):
+        assert name in str(told.value)
+
+
+def test_variables_win_over_the_file_and_the_file_refuses_unknown_names(tmp_path: Path) -> None:
+    file = tmp_path / "shouhuan.toml"
+    file.write_text('mqtt_host = "broker"\nmqtt_port = 1884\n')
+    settings = load({"SHOUHUAN_CONFIG": str(file), "SHOUHUAN_MQTT_PORT": "1885"})
+    assert (settings.mqtt_host, settings.mqtt_port) == ("broker", 1885)
+    file.write_text('mqtt_hots = "broker"\n')
+    with pytest.raises(SettingsError, match="SHOUHUAN_MQTT_HOTS"):
+        load({"SHOUHUAN_CONFIG": str(file)})
+
+
+def test_secrets_do_not_show_when_settings_are_printed() -> None:
+    settings = load({"SHOUHUAN_DATABASE_URL": "postgresql://u:hunter2@h/d", "SHOUHUAN_MQTT_PASSWORD": "hunter2"})
+    assert "hunter2" not in repr(settings)
