@@ -19,7 +19,6 @@ from threading import Thread
 from types import FrameType
 from typing import Any, Final
 
-import msgspec
 import structlog
 from rich.console import Console
 
@@ -30,6 +29,7 @@ from shouhuan.embedded.postgres import postgres
 from shouhuan.report import AlertTimes, compile_report
 from shouhuan.settings import Settings, load
 from shouhuan.supervisor import Child
+from shouhuan.visitor import command, with_visitor
 from shouhuan.web import save_operator
 from simulator.panzhihua import demo_registry
 from store.connection import Connection, connect, scalar
@@ -129,7 +129,7 @@ class _Demo:
             seed=_SEED, wearers=self._options.wearers, now_ms=now_ms(), silence_after_s=_SILENCE_AFTER_S
         )
         push = Contact(id="demo-push", org="panzhihua", name="值班演示", url="json://127.0.0.1:${DEMO_PUSH_PORT}/push")
-        import_registry(url, msgspec.structs.replace(registry, contacts=[push]), now=now())
+        import_registry(url, with_visitor(registry, push, now()), now=now())
 
     def _settings(self, url: str) -> Settings:
         port = _free_port(self._options.port)
@@ -226,13 +226,15 @@ def _as_environment(settings: Settings) -> dict[str, str]:
 
 
 def _welcome(settings: Settings, password: str) -> None:
-    mqtt = settings.mqtt_password.get_secret_value() if settings.mqtt_password else ""
+    secret = settings.mqtt_password.get_secret_value() if settings.mqtt_password else ""
     _out.print(
         f"\n[bold green]Console: {settings.console_url}[/]   user [bold]{_ACCOUNT}[/]  password [bold]{password}[/]"
     )
     _out.print(
-        f"Broker:  mqtt://{settings.mqtt_host}:{settings.mqtt_port}   "
-        f"mosquitto_pub -h {settings.mqtt_host} -p {settings.mqtt_port} -u {_ACCOUNT} -P {mqtt} -q 1 -t wb/v1/…/up -m …"
+        f"Broker:  mqtt://{settings.mqtt_host}:{settings.mqtt_port}; be a band and leave your zone by running this twice:"
+    )
+    _out.print(
+        command(settings.mqtt_host, settings.mqtt_port, _ACCOUNT, secret), soft_wrap=True, markup=False, highlight=False
     )
     _out.print("Ctrl-C stops everything; the data stays.\n")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
+import msgspec
 import typer
 
 from schemas.registry import Registry
@@ -39,7 +40,7 @@ class FleetOptions:
 
 def run(settings: Settings, options: FleetOptions) -> None:
     """Publish live until the duration is over or a signal comes, or write a capture."""
-    registry = _registry(settings, options.registry)
+    registry = simulated_only(_registry(settings, options.registry))
     chosen = Options(
         seed=options.seed, interval_s=options.interval_s, duration_s=options.duration_s, incidents=options.incidents
     )
@@ -52,6 +53,18 @@ def run(settings: Settings, options: FleetOptions) -> None:
     require(settings, "broker")
     sent = _publish(settings, options, chosen, registry)
     typer.echo(f"{sent.messages} messages published, {sent.acknowledged} acknowledged {sent.trouble}".rstrip())
+
+
+def simulated_only(registry: Registry) -> Registry:
+    """The registry without real bands: a simulated reading must never be taken for a person's."""
+    devices = [device for device in registry.devices if device.model.startswith("sim")]
+    names = {device.id for device in devices}
+    if not names:
+        raise typer.BadParameter(
+            "the registry has no band of a simulated model (`model: sim-…`); real bands are not played"
+        )
+    assignments = [assignment for assignment in registry.assignments if assignment.device in names]
+    return msgspec.structs.replace(registry, devices=devices, assignments=assignments)
 
 
 def _publish(settings: Settings, options: FleetOptions, chosen: Options, registry: Registry) -> Sent:

@@ -26,6 +26,9 @@ from schemas.registry import (
 )
 from simulator.plane import METRES_PER_DEGREE
 
+SIMULATED_MODEL: Final = "sim-1"
+"""Bands of a model that begins with ``sim`` are the simulator's to play; it must never speak for a real one."""
+
 ROOT: Final = "panzhihua"
 ORDER_DAYS: Final = 88
 """Inside three months wherever they fall in the calendar."""
@@ -97,7 +100,7 @@ def demo_registry(
     return Registry(
         orgs=_orgs(),
         wearers=people,
-        devices=[Device(id=_band(number), org=w.org, model="SH-1") for number, w in enumerate(people, 1)],
+        devices=[Device(id=_band(number), org=w.org, model=SIMULATED_MODEL) for number, w in enumerate(people, 1)],
         assignments=[
             Assignment(device=_band(number), wearer=w.id, valid_from=at)
             for number, (w, at) in enumerate(zip(people, since, strict=True), 1)
