@@ -231,7 +231,7 @@ def _welcome(settings: Settings, password: str) -> None:
         f"\n[bold green]Console: {settings.console_url}[/]   user [bold]{_ACCOUNT}[/]  password [bold]{password}[/]"
     )
     _out.print(
-        f"Broker:  mqtt://{settings.mqtt_host}:{settings.mqtt_port}; be a band and leave your zone by running this twice:"
+        f"Broker:  mqtt://{settings.mqtt_host}:{settings.mqtt_port}   Be a band, run this twice and leave your zone:"
     )
     _out.print(
         command(settings.mqtt_host, settings.mqtt_port, _ACCOUNT, secret), soft_wrap=True, markup=False, highlight=False
