@@ -80,6 +80,11 @@ class Silence(Detector):
             by_reading=False,
         )
 
+    def listening_since(self, table: Table, since_ms: int) -> None:
+        """Every band gets its whole allowance from the moment we could hear it again."""
+        heard = table["heard_ms"]
+        heard[heard != NEVER] = np.maximum(heard[heard != NEVER], since_ms)
+
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for bands no longer judged."""
         return end_all(table, AlertCode.DEVICE_SILENCE, gone, now_ms)

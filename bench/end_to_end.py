@@ -1,4 +1,4 @@
-"""Broker → stored, judged, acknowledged: how fast against a bare subscriber that does nothing, and how soon is an alert committed?
+"""Broker → stored, judged, acknowledged: how fast against a bare subscriber, and how soon is an alert committed?
 
 Same machine, same run, same messages: a persistent QoS 1 session collects a backlog, then drains it — once a
 bare paho subscriber, once ``shouhuan stream``. Needs Mosquitto on the PATH and the demo's wheels.

@@ -142,7 +142,7 @@ async def close(incident_id: UUID, closing: Closing, operator: SignedIn, desk: D
     try:
         async with desk.session() as session, session.transaction():
             locked = await lock_incident(session, incident_id)
-            check_close(locked.state, closing.cause, closing.note, latching=False)
+            check_close(locked.state, closing.cause, closing.note, latching=locked.latching)
             note = closing.note.strip()
             await mark_closed(session, incident_id, operator.name, desk.settings.now(), closing.cause, note)
             await audit(session, desk.act(operator, action, _subject(incident_id), detail=closing.cause.value))

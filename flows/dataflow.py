@@ -90,7 +90,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
         self._config = config
         self._resume = resume_state or {}
         self._judge: Judge | None = None
-        self._beats: dict[str, int] = {}
+        self._beats: dict[str, Heartbeat] = {}
         self._wake: datetime | None = None
 
     def on_batch(self, values: list[ShardItem]) -> tuple[list[AlertEvent], bool]:
@@ -124,9 +124,15 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
             case Release():
                 judge.release(value.item)
             case Heartbeat():
-                self._beats[value.item.partition] = value.item.now_ms
+                self._hear(judge, value.item)
                 self._wake = self._wake or self._config.now() + TICK
         return []
+
+    def _hear(self, judge: Judge, beat: Heartbeat) -> None:
+        before = self._beats.get(beat.partition)
+        if before is None or beat.since_ms > before.since_ms:
+            judge.listening_since(beat.since_ms)
+        self._beats[beat.partition] = beat
 
     def _start(self, shard: int) -> Judge:
         rules = self._config.rules()[shard]
@@ -136,7 +142,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
     def _tick(self) -> list[AlertEvent]:
         if self._judge is None or not self._config.partitions <= self._beats.keys():
             return []
-        return self._judge.tick(min(self._beats[name] for name in self._config.partitions))
+        return self._judge.tick(min(self._beats[name].now_ms for name in self._config.partitions))
 
 
 def _milliseconds(moment: datetime) -> int:

@@ -101,6 +101,11 @@ class Judge:
         verdicts = [v for d in self.detectors for v in d.tick(self.tables[d.name], rows, now)]
         return self._events(verdicts, None)
 
+    def listening_since(self, since_ms: int) -> None:
+        """We began to listen (again) then: nobody is to be called silent for the time before."""
+        for detector in self.detectors:
+            detector.listening_since(self.tables[detector.name], since_ms)
+
     def adopt(self, rules: ShardRules, now_ms: int) -> list[AlertEvent]:
         """Judge by other rules from now on: what stays keeps its memory, what is gone is cleared."""
         if rules.wearers.version == self.rules.wearers.version:

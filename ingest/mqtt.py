@@ -157,8 +157,7 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
 
     def _heartbeat(self, session: Session, now_ms: int) -> Sequence[Item]:
         since_ms = session.drained_since_ms()
-        settled = since_ms is not None and now_ms - since_ms >= _SETTLE_MS
-        if not settled or now_ms - self._beat_ms < _HEARTBEAT_MS:
+        if since_ms is None or now_ms - since_ms < _SETTLE_MS or now_ms - self._beat_ms < _HEARTBEAT_MS:
             return []
         self._beat_ms = now_ms
-        return [Heartbeat(self._name, now_ms)]
+        return [Heartbeat(self._name, now_ms, since_ms)]

@@ -163,6 +163,9 @@ class Detector(ABC):
         """Let time pass for ``rows`` up to ``now_ms`` (one a row); advancing in two steps equals advancing in one."""
         return []
 
+    def listening_since(self, table: Table, since_ms: int) -> None:  # noqa: B027
+        """We were deaf before ``since_ms``: what was not heard until then is no evidence."""
+
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:  # noqa: ARG002
         """Clear what is open at these positions of the table: the rules no longer speak of them."""
         return []
@@ -173,10 +176,14 @@ class Detector(ABC):
 
 @dataclass(frozen=True, slots=True)
 class Heartbeat:
-    """Everything that reached us on this partition up to ``now_ms`` has been handed on."""
+    """Everything that reached us on this partition up to ``now_ms`` has been handed on.
+
+    ``since_ms`` is when we began to listen without a break; before that we may have missed a band's voice.
+    """
 
     partition: str
     now_ms: int
+    since_ms: int = 0
 
 
 class Released(NamedTuple):

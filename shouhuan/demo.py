@@ -97,6 +97,7 @@ class _Demo:
         self._published = data_dir / "published.jsonl"
         self._sent = data_dir / "sent.json"
         self._children: list[Child] = []
+        self._told: set[str] = set()
 
     def run(self) -> int:
         with _step("database (embedded PostgreSQL)"):
@@ -185,6 +186,7 @@ class _Demo:
             time.sleep(0.2)
             for child in self._children:
                 child.revive()
+                self._complain(child)
             if time.monotonic() - told >= _PROGRESS_EVERY_S:
                 told = time.monotonic()
                 stored, open_alerts, incidents = connection.execute(_COUNTS, {"since": started}).fetchone() or (0, 0, 0)
@@ -192,6 +194,13 @@ class _Demo:
                     f"[dim]{now() - started}".split(".")[0]
                     + f"[/] {stored} readings stored, {open_alerts} alerts open, {incidents} incidents"
                 )
+
+    def _complain(self, child: Child) -> None:
+        """A fleet that ended by itself is told of once, with the last word of its log."""
+        if child.once and child.ended and child.name not in self._told:
+            self._told.add(child.name)
+            last = child.log.read_text(encoding="utf-8").strip().rpartition("\n")[2]
+            _out.print(f"[red]{child.name} has ended:[/] {last} [dim]({child.log})[/]")
 
     def _finish(self, connection: Connection, started: datetime, times: AlertTimes) -> None:
         """End the fleet, let everything it was acknowledged for arrive, and report."""
