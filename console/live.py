@@ -1,7 +1,6 @@
 """The live feed: one LISTEN connection a process, every change of an incident to everybody who may see it."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 from uuid import UUID
@@ -21,6 +20,10 @@ _RETRY_S: Final = 1.0
 _log: Final = structlog.get_logger(__name__)
 RESYNC: Final = ServerSentEvent(event="resync", data="{}")
 """Read everything again."""
+
+
+class _Notice(msgspec.Struct):
+    incident_id: UUID
 
 
 class Subscriber:
@@ -84,7 +87,7 @@ class Feed:
             try:
                 async with await psycopg.AsyncConnection.connect(self._url, autocommit=True) as session:
                     await self._listen(session)
-            except psycopg.OperationalError as error:
+            except psycopg.Error as error:
                 _log.warning("live-feed-lost", reason=type(error).__name__)
                 await asyncio.sleep(_RETRY_S)
 
@@ -101,4 +104,18 @@ async def _changed(session: AsyncSession) -> list[UUID]:
     """The incidents that the next notifications name, each once; possibly none, after a while."""
     payloads = [notice.payload async for notice in session.notifies(timeout=_QUIET_S, stop_after=1)]
     payloads += [notice.payload async for notice in session.notifies(timeout=0)]
-    return list(dict.fromkeys(UUID(json.loads(payload)["incident_id"]) for payload in payloads))
+    return list(dict.fromkeys(filter(None, map(incident_in, payloads))))
+
+
+def incident_in(payload: str) -> UUID | None:
+    """The incident that a notification names; None for one that is not ours, as anybody may send one.
+
+    >>> incident_in('{"incident_id": "6f1d2c8e-6c0b-5d5e-9a55-7368756f6875", "transition": "opened"}')
+    UUID('6f1d2c8e-6c0b-5d5e-9a55-7368756f6875')
+    >>> incident_in("") is None
+    True
+    """
+    try:
+        return msgspec.json.decode(payload, type=_Notice).incident_id
+    except msgspec.DecodeError:
+        return None

@@ -94,9 +94,9 @@ def clock() -> Clock:
 
 
 @contextmanager
-def console_over(database_url: str, clock: Clock, web_dir: Path) -> Iterator[Console]:
+def console_over(database_url: str, clock: Clock, web_dir: Path, *, wearers: int = 20) -> Iterator[Console]:
     """A console over a migrated database, in which it settles the demo registry."""
-    people = settle(database_url, clock())
+    people = settle(database_url, clock(), wearers=wearers)
     with serving(database_url, clock, web_dir) as url:
         console = Console(url, database_url, people, clock)
         yield console

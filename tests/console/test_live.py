@@ -88,6 +88,13 @@ def test_the_feed_comes_back_after_the_database_dropped_it(console: Console) -> 
         assert next(events)[1]["wearer"] == DONG
 
 
+def test_a_notification_of_somebody_elses_does_not_end_the_feed(console: Console) -> None:
+    with listening(console.sign_in()) as events:
+        console.rows("SELECT pg_notify('shouhuan_incident', 'hello')")
+        raise_alerts(console.database_url, event(console.people, DONG, AlertCode.ZONE_EXIT, NOW))
+        assert next(events)[1]["wearer"] == DONG
+
+
 def test_a_listener_who_does_not_keep_up_is_dropped_not_buffered() -> None:
     slow = Subscriber(None)
     taken = [slow.offer(ServerSentEvent(data="{}")) for _ in range(MOST_WAITING + 1)]

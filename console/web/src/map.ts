@@ -1,0 +1,208 @@
+/** The schematic: wearers, zones, a track and a grid, drawn without anything from outside. */
+
+import {
+  Map as MapLibre,
+  Marker,
+  NavigationControl,
+  ScaleControl,
+  setWorkerUrl,
+  type GeoJSONSource,
+  type MapLayerMouseEvent,
+} from "maplibre-gl";
+import "maplibre-gl/dist/maplibre-gl.css";
+import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
+
+import { LAYERS, SOURCES } from "./layers";
+import { box, drawn, gridLines, gridStep, middle, ring, segments, type Position } from "./shapes";
+import { look, wearerName, type State } from "./state";
+import type { Wearer } from "./types";
+
+setWorkerUrl(workerUrl);
+
+const CLOSE_ZOOM = 14;
+/** From this zoom on, zones carry their names. */
+const NAMES_ZOOM = 10.5;
+const MOST_NAMED = 40;
+
+type Placed = Wearer & { lat: number; lon: number };
+
+export class Schematic {
+  private readonly map: MapLibre;
+  private readonly markers = new Map<string, Marker>();
+  private readonly grid: HTMLElement;
+  private ready = false;
+  private fitted = false;
+  private shown: State | null = null;
+
+  constructor(
+    container: HTMLElement,
+    private readonly choose: (wearer: string) => void,
+  ) {
+    this.map = new MapLibre({
+      container,
+      style: { version: 8, sources: SOURCES, layers: LAYERS },
+      center: [101.75, 26.62],
+      zoom: 9,
+      maxPitch: 0,
+      dragRotate: false,
+      attributionControl: false,
+    });
+    this.map.touchZoomRotate.disableRotation();
+    this.map.addControl(new NavigationControl({ showCompass: false }), "top-right");
+    this.map.addControl(new ScaleControl({ maxWidth: 120 }), "bottom-right");
+    this.grid = container.appendChild(Object.assign(document.createElement("div"), { className: "grid-labels" }));
+    this.map.on("load", () => this.start());
+    this.map.on("idle", () => container.toggleAttribute("data-drawn", true));
+    this.map.on("movestart", () => container.toggleAttribute("data-drawn", false));
+    this.map.on("move", () => this.drawGrid());
+    this.map.on("click", "wearers", (event: MapLayerMouseEvent) => {
+      const wearer = event.features?.[0]?.properties["wearer"] as string | undefined;
+      if (wearer) this.choose(wearer);
+    });
+    this.map.on("mouseenter", "wearers", () => (this.map.getCanvas().style.cursor = "pointer"));
+    this.map.on("mouseleave", "wearers", () => (this.map.getCanvas().style.cursor = ""));
+  }
+
+  /** Draw what the page knows. */
+  show(state: State): void {
+    const before = this.shown;
+    this.shown = state;
+    if (!this.ready) return;
+    this.drawWearers(state);
+    this.drawZones(state);
+    this.draw("track", segments(state.detail?.track ?? []));
+    this.drawNames(state);
+    if (!this.fitted) this.fitAll();
+    if (state.selectedWearer && state.selectedWearer !== before?.selectedWearer) this.goTo(state);
+  }
+
+  /** Show everybody. */
+  fitAll(): void {
+    const around = box(placed(this.shown?.wearers ?? []).map(({ lon, lat }) => [lon, lat]));
+    if (around === null) return;
+    this.map.fitBounds(around, { padding: 70, maxZoom: CLOSE_ZOOM, animate: this.fitted });
+    this.fitted = true;
+  }
+
+  /** Let go of everything. */
+  remove(): void {
+    this.map.remove();
+  }
+
+  private start(): void {
+    this.ready = true;
+    this.drawGrid();
+    if (this.shown) this.show(this.shown);
+  }
+
+  private goTo(state: State): void {
+    const here = placed(state.wearers).filter(({ wearer }) => wearer === state.selectedWearer);
+    const around = box([...here, ...(state.detail?.track ?? [])].map(({ lon, lat }) => [lon, lat]));
+    if (around !== null) this.map.fitBounds(around, { padding: 140, maxZoom: CLOSE_ZOOM });
+  }
+
+  private drawWearers(state: State): void {
+    const people = placed(state.wearers);
+    this.draw(
+      "wearers",
+      people.map((one) => ({
+        type: "Feature",
+        geometry: { type: "Point", coordinates: [one.lon, one.lat] },
+        properties: {
+          wearer: one.wearer,
+          look: look(one, state.nowMs),
+          selected: one.wearer === state.selectedWearer,
+        },
+      })),
+    );
+    const chosen = people.find(({ wearer }) => wearer === state.selectedWearer);
+    const coordinates = chosen && [ring(chosen.lon, chosen.lat, chosen.accuracy_m ?? 0)];
+    this.draw(
+      "accuracy",
+      coordinates ? [{ type: "Feature", properties: {}, geometry: { type: "Polygon", coordinates } }] : [],
+    );
+  }
+
+  /** Zones of everybody always, those of one person only while they are looked at: homes are nobody else's business. */
+  private drawZones(state: State): void {
+    const zones = state.zones.features.filter(({ properties: { wearers } }) =>
+      wearers === null ? true : wearers.includes(state.selectedWearer ?? ""),
+    );
+    this.draw("zones", zones.map(drawn));
+  }
+
+  private drawNames(state: State): void {
+    const wanted = new Map<string, [Position, string, string]>();
+    for (const place of state.places) wanted.set(`p ${place.en}`, [[place.lon, place.lat], "place", place[state.lang]]);
+    for (const zone of state.zones.features)
+      if (zone.properties.wearers === null)
+        wanted.set(`z ${zone.properties.zone}`, [middle(zone), `zone ${zone.properties.kind}`, zone.properties.name]);
+    for (const one of placed(state.wearers)) {
+      const seen = look(one, state.nowMs);
+      const isNamed = one.wearer === state.selectedWearer || (seen !== "ok" && seen !== "stale");
+      if (isNamed && wanted.size < state.places.length + state.zones.features.length + MOST_NAMED)
+        wanted.set(`w ${one.wearer}`, [[one.lon, one.lat], `person ${seen}`, wearerName(one)]);
+    }
+    this.placeNames(wanted);
+  }
+
+  private placeNames(wanted: ReadonlyMap<string, [Position, string, string]>): void {
+    for (const [key, marker] of this.markers)
+      if (!wanted.has(key)) {
+        marker.remove();
+        this.markers.delete(key);
+      }
+    for (const [key, [position, kind, name]] of wanted) {
+      const marker = this.markers.get(key) ?? this.newName(key, position, kind.startsWith("person"));
+      marker.setLngLat(position);
+      const label = marker.getElement().firstElementChild as HTMLElement;
+      label.className = `map-name ${kind}`;
+      label.textContent = name;
+    }
+  }
+
+  private newName(key: string, position: Position, beside: boolean): Marker {
+    const element = document.createElement("div");
+    element.append(document.createElement("span"));
+    element.setAttribute("aria-hidden", "true");
+    const marker = new Marker({ element, anchor: beside ? "left" : "center", offset: [beside ? 15 : 0, 0] });
+    this.markers.set(key, marker.setLngLat(position).addTo(this.map));
+    return marker;
+  }
+
+  private drawGrid(): void {
+    if (!this.ready) return;
+    const bounds = this.map.getBounds();
+    const [west, south, east, north] = [bounds.getWest(), bounds.getSouth(), bounds.getEast(), bounds.getNorth()];
+    const step = gridStep(Math.min(east - west, north - south) * 1.6);
+    const [lons, lats] = [gridLines(west, east, step), gridLines(south, north, step)];
+    const line = (coordinates: Position[]): GeoJSON.Feature => ({
+      type: "Feature",
+      properties: {},
+      geometry: { type: "LineString", coordinates },
+    });
+    this.draw("grid", [
+      ...lons.map((lon) => line([[lon, south], [lon, north]])),
+      ...lats.map((lat) => line([[west, lat], [east, lat]])),
+    ]);
+    this.map.getContainer().classList.toggle("named-zones", this.map.getZoom() >= NAMES_ZOOM);
+    this.grid.replaceChildren(
+      ...lons.map((lon) => gridLabel(`${lon}°E`, "lon", this.map.project([lon, north]).x)),
+      ...lats.map((lat) => gridLabel(`${lat}°N`, "lat", this.map.project([west, lat]).y)),
+    );
+  }
+
+  private draw(source: string, features: GeoJSON.Feature[]): void {
+    this.map.getSource<GeoJSONSource>(source)?.setData({ type: "FeatureCollection", features });
+  }
+}
+
+function placed(wearers: readonly Wearer[]): Placed[] {
+  return wearers.filter((one): one is Placed => one.lat !== null && one.lon !== null);
+}
+
+function gridLabel(text: string, axis: "lon" | "lat", offset: number): HTMLElement {
+  const label = Object.assign(document.createElement("span"), { className: axis, textContent: text });
+  label.style.setProperty(axis === "lon" ? "left" : "top", `${Math.round(offset)}px`);
+  return label;
+}

@@ -1,0 +1,124 @@
+/** What the API answers. Times are RFC 3339, positions WGS-84 degrees. */
+
+export type IncidentState = "open" | "acknowledged" | "closed";
+export type WearerState = "sos" | "tamper" | "breach" | "silent" | "ok";
+
+export interface Me {
+  name: string;
+  org_name: string;
+  org_name_en: string;
+  timezone: string;
+  now: string;
+}
+
+export interface Named {
+  zh: string;
+  en: string;
+}
+
+export interface Names {
+  codes: Record<string, Named & { priority: number; latching: boolean }>;
+  close_causes: Record<string, Named & { by_person: boolean }>;
+}
+
+export interface Incident {
+  incident_id: string;
+  state: IncidentState;
+  cause: string;
+  /** 0 welfare, 1 low, 2 medium, 3 high, 4 highest. */
+  priority: number;
+  historic: boolean;
+  opened_at: string;
+  updated_at: string;
+  acknowledged_by: string | null;
+  acknowledged_at: string | null;
+  closed_by: string | null;
+  closed_at: string | null;
+  close_cause: string | null;
+  close_note: string | null;
+  wearer: string;
+  wearer_name: string;
+  grade: string;
+  minor: boolean;
+  org: string;
+  org_name: string;
+  org_name_en: string;
+  timezone: string;
+  codes: string[];
+  alerts: number;
+  open_alerts: number;
+}
+
+export type Evidence = Record<string, unknown>;
+
+export interface Alert {
+  alert_id: string;
+  code: string;
+  priority: number;
+  device: string;
+  state: "open" | "cleared" | "retracted";
+  onset_at: string;
+  opened_at: string;
+  cleared_at: string | null;
+  rule_version: number;
+  historic: boolean;
+  evidence: Evidence;
+}
+
+export interface TrackPoint {
+  event_time: string;
+  lat: number;
+  lon: number;
+  accuracy_m: number | null;
+}
+
+export interface Act {
+  at: string;
+  operator: string;
+  action: string;
+}
+
+export interface IncidentDetail extends Incident {
+  evidence: Alert[];
+  track: TrackPoint[];
+  acts: Act[];
+}
+
+export interface Wearer {
+  wearer: string;
+  wearer_name: string;
+  grade: string;
+  minor: boolean;
+  org: string;
+  order_until: string | null;
+  lat: number | null;
+  lon: number | null;
+  accuracy_m: number | null;
+  fix_at: string | null;
+  heard_at: string | null;
+  silence_after_s: number;
+  battery_pct: number | null;
+  charging: boolean;
+  codes: string[];
+  state: WearerState;
+}
+
+export interface ZoneProperties {
+  zone: string;
+  name: string;
+  kind: "keep_in" | "keep_out" | "curfew" | "interest";
+  radius_m: number | null;
+  wearers: string[] | null;
+}
+
+export type Zone = GeoJSON.Feature<GeoJSON.Point | GeoJSON.Polygon | GeoJSON.MultiPolygon, ZoneProperties>;
+
+export interface Zones {
+  features: Zone[];
+  not_drawn: number;
+}
+
+export interface Place extends Named {
+  lat: number;
+  lon: number;
+}

@@ -1,0 +1,50 @@
+import { html, nothing, type TemplateResult } from "lit-html";
+
+import { incidentTitle, wearerName } from "../state";
+import { detailView } from "./detail";
+import { headerView } from "./header";
+import { queueView } from "./queue";
+import { signInView } from "./sign_in";
+import type { View } from "./view";
+import { wearersView } from "./wearers";
+
+const LOOKS = ["sos", "tamper", "breach", "silent", "ok", "stale"] as const;
+const ZONE_KINDS = ["keep_in", "keep_out", "curfew", "interest"] as const;
+
+/** The whole page. */
+export function pageView(view: View): TemplateResult | typeof nothing {
+  const { state } = view;
+  if (state.phase === "starting") return nothing;
+  if (state.phase === "signed_out") return signInView(view);
+  return html`
+    ${headerView(view)}
+    <main class="desk">
+      ${queueView(view)} ${mapView(view)} ${state.detail ? detailView(view, state.detail) : wearersView(view)}
+    </main>
+    <p class="spoken" role="status" aria-live="polite">${spoken(view)}</p>
+  `;
+}
+
+function mapView({ state, t, act }: View): TemplateResult {
+  return html`
+    <section class="map-panel" aria-label=${t("map.label")}>
+      <div id="map"></div>
+      <p class="map-unavailable">${t("map.unavailable")}</p>
+      <p class="map-note">
+        ${t("map.schematic")} · ${t("map.datum")}
+        ${state.zones.not_drawn ? html` · ${t("map.not_drawn", { count: state.zones.not_drawn })}` : nothing}
+      </p>
+      <button class="map-fit" @click=${() => act.fitMap()}>${t("map.fit")}</button>
+      <ul class="legend">
+        ${LOOKS.map((look) => html`<li class=${look}><span class="dot"></span>${t(`state.${look}`)}</li>`)}
+        ${ZONE_KINDS.map((kind) => html`<li class="zone ${kind}"><span class="dot"></span>${t(`zone.${kind}`)}</li>`)}
+      </ul>
+    </section>
+  `;
+}
+
+function spoken({ state, t, lang }: View): string {
+  const newest = [...state.fresh].map((id) => state.open.get(id)).findLast((incident) => incident !== undefined);
+  if (newest === undefined) return "";
+  return t("queue.new", { alert: incidentTitle(newest, state.names, lang), wearer: wearerName(newest) });
+}
