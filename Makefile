@@ -34,6 +34,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@scripts/setup-web check
+	@scripts/setup-web test
 
 test: setup
 	$(BIN)/python -m tests.services install

@@ -22,20 +22,18 @@ def incident_id(wearer_no: int, org: str, cause: Cause, onset_ms: int) -> UUID:
     return uuid5(NAMESPACE, f"{org}#{wearer_no}|{cause.value}|{onset_ms}")
 
 
-def closes_itself(state: IncidentState, priority: Priority, *, latching: bool, open_alerts: int) -> bool:
+def closes_itself(priority: Priority, *, latching: bool, open_alerts: int) -> bool:
     """Whether an incident ends without a person, now that ``open_alerts`` of its alerts still hold.
 
-    Low and medium ones end when their condition does; high ones only after somebody acknowledged
-    them, or a breach could come and go unseen; latched ones never.
+    Up to medium it ends when its condition does. A high one waits for a person to say what it was, or a
+    breach could come and go unseen and nobody would learn how often its rule is right; a latched one too.
 
-    >>> closes_itself(IncidentState.OPEN, Priority.MEDIUM, latching=False, open_alerts=0)
+    >>> closes_itself(Priority.MEDIUM, latching=False, open_alerts=0)
     True
-    >>> closes_itself(IncidentState.OPEN, Priority.HIGH, latching=False, open_alerts=0)
+    >>> closes_itself(Priority.HIGH, latching=False, open_alerts=0)
     False
     """
-    if latching or open_alerts or state is IncidentState.CLOSED:
-        return False
-    return priority <= Priority.MEDIUM or state is IncidentState.ACKNOWLEDGED
+    return priority <= Priority.MEDIUM and not latching and not open_alerts
 
 
 def check_acknowledge(state: IncidentState) -> None:

@@ -26,6 +26,7 @@ COLUMNS: Final[Columns] = {
     "last_fix_ms": (np.int64, NEVER),
     "distance_m": (np.float32, np.nan),
     "accuracy_m": (np.float32, np.nan),
+    "score": (np.float32, 0.0),
 }
 
 
@@ -57,7 +58,7 @@ def update(
 ) -> None:
     """Let one fix a pair speak; a fix not newer than the last one says nothing new.
 
-    ``since_ms`` becomes the time of the first fix of the run that flipped the belief: the onset.
+    ``score`` keeps the evidence that flipped it. ``since_ms`` becomes the time of the first fix of the run that flipped the belief: the onset.
 
     >>> table = Table.new(np.array([1]), COLUMNS)
     >>> for n, metres in enumerate([-80.0, -80.0, 300.0, 300.0]):
@@ -87,6 +88,7 @@ def update(
     flipped_to = np.where(belief == UNKNOWN, evidence > 0, belief == INSIDE).astype(np.int8)
     table["presence"][pairs] = np.where(flips, flipped_to, belief)
     table["evidence"][pairs] = np.where(flips, 0.0, evidence)
+    table["score"][pairs] = np.where(flips, np.abs(evidence), table["score"][pairs])
     table["since_ms"][pairs] = run_began
     table["last_fix_ms"][pairs] = fix_ms
     table["distance_m"][pairs] = distance_m

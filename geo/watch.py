@@ -131,6 +131,7 @@ class ZoneWatch(Detector):
             "distance_m": round(float(table["distance_m"][pair]), 1) if known else None,
             "accuracy_m": round(float(table["accuracy_m"][pair]), 1) if known else None,
             "fix_age_s": round((at_ms - last_fix_ms) / 1000.0, 1) if known else None,
+            "score_log_odds": round(float(table["score"][pair]), 1),
             "threshold_log_odds": self.config.threshold,
             "margin_m": self.config.margin_m,
         }

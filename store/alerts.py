@@ -176,7 +176,8 @@ def _settle(connection: Connection, event: AlertEvent, before: Standing | None, 
 def _ended(connection: Connection, state: IncidentState, priority: Priority, facts: Facts) -> bool:
     members = connection.execute(_MEMBERS, facts).fetchall()
     latching = any(KINDS[AlertCode(code)].latching for code, _ in members)
-    return closes_itself(state, priority, latching=latching, open_alerts=sum(is_open for _, is_open in members))
+    open_alerts = sum(is_open for _, is_open in members)
+    return state is not IncidentState.CLOSED and closes_itself(priority, latching=latching, open_alerts=open_alerts)
 
 
 def _page(connection: Connection, priority: Priority, facts: Facts) -> None:

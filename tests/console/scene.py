@@ -34,8 +34,9 @@ def _zone(name: str, distance_m: float) -> dict[str, Any]:
         "distance_m": distance_m,
         "accuracy_m": 9.5,
         "fix_age_s": 0.0,
-        "threshold_log_odds": 6.9,
-        "margin_m": 20.0,
+        "score_log_odds": 5.2,
+        "threshold_log_odds": 4.5,
+        "margin_m": 15.0,
         "decided_by": "fix",
     }
 

@@ -174,14 +174,14 @@ def test_a_low_incident_closes_itself_with_its_last_alert(writer: AlertWriter, d
     ]
 
 
-def test_a_high_incident_closes_itself_only_after_somebody_acknowledged_it(
+def test_a_high_incident_waits_for_a_person_even_when_its_condition_is_over(
     writer: AlertWriter, database_url: str
 ) -> None:
     writer.write([event(), event(transition=CLEARED, at=9)])
     assert incidents(database_url) == [("zone", "open", Priority.HIGH)]
     acknowledge(database_url)
     writer.write([event(onset=20, at=21), event(onset=20, transition=CLEARED, at=22)])
-    assert incidents(database_url) == [("zone", "closed", Priority.HIGH)]
+    assert incidents(database_url) == [("zone", "acknowledged", Priority.HIGH)]
 
 
 def test_a_tamper_incident_never_closes_itself(writer: AlertWriter, database_url: str) -> None:
