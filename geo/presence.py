@@ -58,7 +58,8 @@ def update(
 ) -> None:
     """Let one fix a pair speak; a fix not newer than the last one says nothing new.
 
-    ``score`` keeps the evidence that flipped it. ``since_ms`` becomes the time of the first fix of the run that flipped the belief: the onset.
+    When the belief flips, ``score`` keeps the evidence for it and ``since_ms`` is the onset: the time of
+    the first fix of the run that flipped it.
 
     >>> table = Table.new(np.array([1]), COLUMNS)
     >>> for n, metres in enumerate([-80.0, -80.0, 300.0, 300.0]):
