@@ -14,6 +14,7 @@ pytest_plugins = ["tests.fix_database", "tests.fix_broker"]
 if "XDG_RUNTIME_DIR" not in os.environ:
     # The embedded database looks for it when imported, and warns (an error here) unless it is private.
     os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="sh-run-")
+    os.mkdir(os.path.join(os.environ["XDG_RUNTIME_DIR"], "python_PostgresServer"))  # or it locks a file that all users share
     atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
 
 

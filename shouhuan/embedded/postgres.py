@@ -22,7 +22,9 @@ def postgres(data_dir: Path) -> Iterator[str]:
 
 
 def _private_runtime_dir() -> None:
+    """Without a folder of its own there, the wheel takes one lock file in /tmp for all users of the machine."""
     if "XDG_RUNTIME_DIR" not in os.environ:
-        folder = Path(tempfile.gettempdir()) / f"shouhuan-{os.getuid()}"
-        folder.mkdir(mode=0o700, exist_ok=True)
-        os.environ["XDG_RUNTIME_DIR"] = str(folder)
+        private = Path(tempfile.gettempdir()) / f"shouhuan-{os.getuid()}"
+        private.mkdir(mode=0o700, exist_ok=True)
+        os.environ["XDG_RUNTIME_DIR"] = str(private)
+    (Path(os.environ["XDG_RUNTIME_DIR"]) / "python_PostgresServer").mkdir(exist_ok=True)
