@@ -25,6 +25,7 @@ from rich.console import Console
 from schemas.registry import Contact
 from shouhuan import logs
 from shouhuan.clock import now, now_ms
+from shouhuan.doctor import require
 from shouhuan.embedded.postgres import postgres
 from shouhuan.report import AlertTimes, compile_report
 from shouhuan.settings import Settings, load
@@ -69,6 +70,7 @@ class _Interrupted(Exception):  # noqa: N818 - somebody's wish, not an error
 def run(options: DemoOptions) -> int:
     """Run until the duration is over or somebody interrupts; 0 if everything worked."""
     logs.configure("warning")
+    require(load({}), "web")
     data_dir = options.data_dir.absolute()
     data_dir.mkdir(parents=True, exist_ok=True)
     for number in (signal.SIGINT, signal.SIGTERM):
