@@ -4,6 +4,7 @@ import atexit
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -13,9 +14,11 @@ pytest_plugins = ["tests.fix_database", "tests.fix_broker"]
 
 if "XDG_RUNTIME_DIR" not in os.environ:
     # The embedded database looks for it when imported, and warns (an error here) unless it is private.
-    os.environ["XDG_RUNTIME_DIR"] = tempfile.mkdtemp(prefix="sh-run-")
-    os.mkdir(os.path.join(os.environ["XDG_RUNTIME_DIR"], "python_PostgresServer"))  # or it locks a file that all users share
-    atexit.register(shutil.rmtree, os.environ["XDG_RUNTIME_DIR"], ignore_errors=True)
+    _runtime = Path(tempfile.mkdtemp(prefix="sh-run-"))
+    # Without this folder it locks a file that all users of the machine share.
+    (_runtime / "python_PostgresServer").mkdir()
+    os.environ["XDG_RUNTIME_DIR"] = str(_runtime)
+    atexit.register(shutil.rmtree, _runtime, ignore_errors=True)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
