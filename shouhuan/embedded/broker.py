@@ -25,7 +25,6 @@ from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 from amqtt.plugins.base import BaseAuthPlugin
 from amqtt.session import IncomingApplicationMessage, OutgoingApplicationMessage, Session
 
-
 _GOODBYE_S: Final = 3.0
 
 
