@@ -87,10 +87,28 @@ def _read_part(part: str, raw: object, problems: list[Problem], unreadable: set[
         try:
             readable.append((place, msgspec.convert(item, _TYPES[part])))
         except msgspec.ValidationError as error:
-            problems.append(_shape_problem(f"{part}[{place}]", str(error)))
+            problems += _shape_problems(f"{part}[{place}]", item, _TYPES[part], str(error))
             if isinstance(item, dict):
                 unreadable.add(str(item.get("id")))
     return readable
+
+
+def _shape_problems(path: str, item: object, kind: type[msgspec.Struct], said: str) -> list[Problem]:
+    """Every field that is wrong, not just the first one, which is where msgspec stops."""
+    if not isinstance(item, dict):
+        return [_shape_problem(path, said)]
+    fields = {field.name: field for field in msgspec.structs.fields(kind)}
+    problems = [Problem(f"{path}.{name}", "unknown field") for name in item if name not in fields]
+    for name, field in fields.items():
+        if name not in item:
+            if field.required:
+                problems.append(Problem(f"{path}.{name}", "is missing"))
+            continue
+        try:
+            msgspec.convert(item[name], field.type)
+        except msgspec.ValidationError as error:
+            problems.append(_shape_problem(f"{path}.{name}", str(error)))
+    return problems
 
 
 def _shape_problem(path: str, said: str) -> Problem:

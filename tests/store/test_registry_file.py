@@ -59,11 +59,12 @@ version: yes
     assert unknown.startswith("people: unknown; a registry has version, orgs, wearers, ")
     assert others == [
         "version: must be a number",
-        "orgs[0]: Object contains unknown field `colour`",
+        "orgs[0].colour: unknown field",
         "orgs[1].name: Expected `str`, got `int`; write it in quotes",
         "wearers: must be a list",
         "devices[0].id: Expected `str` matching regex '^[A-Za-z0-9._-]{1,64}$'",
         "orders[0].valid_from: Expected `datetime`, got `date`; write it like 2026-11-23T08:00:00+08:00",
+        "orders[0].valid_to: Expected `datetime` with a timezone component; write it like 2026-11-23T08:00:00+08:00",
         "schedules[0].windows[0].start: Expected `str`, got `int`; write it in quotes",
     ]
 
