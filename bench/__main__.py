@@ -10,9 +10,15 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import end_to_end, judge, replay, wire
+from bench import end_to_end, fence, judge, replay, wire
 
-QUESTIONS = {"wire": wire.run, "judge": judge.run, "replay": replay.run, "end to end": end_to_end.run}
+QUESTIONS = {
+    "wire": wire.run,
+    "judge": judge.run,
+    "fence": fence.run,
+    "replay": replay.run,
+    "end to end": end_to_end.run,
+}
 
 
 def main(names: list[str]) -> None:

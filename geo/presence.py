@@ -34,12 +34,13 @@ COLUMNS: Final[Columns] = {
 class PresenceConfig:
     """The numbers of the model: metres, log odds, seconds.
 
-    ``unmodelled_m`` is error that receivers do not admit to (multipath, correlation); leaving asks for
-    ``margin_m`` more distance than entering, or wander on the line would ring at every fix. A fix coarser
+    ``unmodelled_m`` is error that receivers do not admit to (multipath, correlation). Leaving asks that the
+    whole disc of the fix lies outside, and ``margin_m`` at least, or wander on the line would ring at every
+    fix (ADR 0008); entering does not. A fix coarser
     than ``coarse_accuracy_m`` (a cell) errs the same way every time: it supports, but never decides.
     """
 
-    unmodelled_m: float = 25.0
+    unmodelled_m: float = 20.0
     margin_m: float = 15.0
     cap: float = 3.0
     threshold: float = 4.5
@@ -99,7 +100,8 @@ def update(
 def _log_odds(
     distance_m: NDArray[np.float64], accuracy_m: NDArray[np.float32], config: PresenceConfig
 ) -> NDArray[np.float64]:
-    beyond = np.where(distance_m > 0, np.maximum(distance_m - config.margin_m, 0.0), distance_m)
+    margin_m = np.maximum(accuracy_m, config.margin_m)
+    beyond = np.where(distance_m > 0, np.maximum(distance_m - margin_m, 0.0), distance_m)
     odds = beyond / np.hypot(accuracy_m, config.unmodelled_m)
     return np.asarray(np.clip(odds, -config.cap, config.cap))
 

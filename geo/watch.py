@@ -125,13 +125,14 @@ class ZoneWatch(Detector):
 
     def _evidence(self, table: Table, pair: int, zone_name: str, at_ms: int) -> dict[str, Any]:
         last_fix_ms = int(table["last_fix_ms"][pair])
-        known = last_fix_ms != NEVER
-        return {
-            "zone_name": zone_name,
-            "distance_m": round(float(table["distance_m"][pair]), 1) if known else None,
-            "accuracy_m": round(float(table["accuracy_m"][pair]), 1) if known else None,
-            "fix_age_s": round((at_ms - last_fix_ms) / 1000.0, 1) if known else None,
+        evidence = {"zone_name": zone_name, "threshold_log_odds": self.config.threshold}
+        if last_fix_ms == NEVER:
+            return evidence
+        accuracy_m = round(float(table["accuracy_m"][pair]), 1)
+        return evidence | {
+            "distance_m": round(float(table["distance_m"][pair]), 1),
+            "accuracy_m": accuracy_m,
+            "margin_m": max(accuracy_m, self.config.margin_m),
+            "fix_age_s": round((at_ms - last_fix_ms) / 1000.0, 1),
             "score_log_odds": round(float(table["score"][pair]), 1),
-            "threshold_log_odds": self.config.threshold,
-            "margin_m": self.config.margin_m,
         }
