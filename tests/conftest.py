@@ -10,7 +10,7 @@ import pytest
 
 from tests.services.missing import MISSING
 
-pytest_plugins = ["tests.fix_database", "tests.fix_broker"]
+pytest_plugins = ["tests.fix_database", "tests.fix_broker", "tests.fix_browser"]
 
 if "XDG_RUNTIME_DIR" not in os.environ:
     # The embedded database looks for it when imported, and warns (an error here) unless it is private.

@@ -1,13 +1,12 @@
 """The page in a real browser: an alert appears by itself, is acknowledged and closed; nothing comes from elsewhere."""
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from console.settings import ConsoleSettings
 from schemas.alerts import AlertCode
@@ -18,29 +17,7 @@ from tests.services.missing import unavailable
 
 WEB_DIR = Path(__file__).parents[2] / "console" / "web" / "dist"
 SCREENSHOTS = Path(os.environ.get("SHOUHUAN_SCREENSHOT_DIR", "build/screenshots"))
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-QUIET = [
-    "--no-sandbox",
-    "--enable-unsafe-swiftshader",
-    "--use-angle=swiftshader",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 WAITING = len(found(NOW))
-
-
-@pytest.fixture(scope="module")
-def browser(request: pytest.FixtureRequest) -> Iterator[Browser]:
-    """A headless Chromium from this machine."""
-    program = next(filter(None, map(shutil.which, NAMES)), None)
-    if program is None:
-        unavailable(request.config, "Chromium", "no program of that name; `apt-get install chromium`")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=program, args=QUIET)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -11,17 +12,32 @@ from pathlib import Path
 
 import psutil
 import pytest
+from playwright.sync_api import Browser, Page, expect
 
 from shouhuan.settings import WEB_DIR
 from tests.processes import wait_until
 from tests.services.missing import unavailable
 
 DURATION_S = 25
+SCREENSHOTS = Path(os.environ.get("SHOUHUAN_SCREENSHOT_DIR", "build/screenshots"))
+
+
+def signed_in(browser: Browser, welcome: str) -> Page:
+    """The console as somebody sees it who has read what the demo printed."""
+    told = re.search(r"Console: (\S+)\s+user (\S+)\s+password (\S+)", welcome)
+    assert told is not None, welcome
+    page = browser.new_context(viewport={"width": 1440, "height": 900}, locale="zh-CN").new_page()
+    page.goto(told[1])
+    page.fill("[name=name]", told[2])
+    page.fill("[name=password]", told[3])
+    page.click("button.primary")
+    expect(page.locator(".queue")).to_be_visible()
+    return page
 
 
 @pytest.mark.timeout(150)
 def test_an_unattended_run_takes_a_stranger_survives_kill_9_and_loses_nothing(
-    tmp_path: Path, request: pytest.FixtureRequest
+    tmp_path: Path, request: pytest.FixtureRequest, browser: Browser
 ) -> None:
     if shutil.which("mosquitto_pub") is None:
         unavailable(request.config, "mosquitto_pub", "not on this machine")
@@ -32,11 +48,18 @@ def test_an_unattended_run_takes_a_stranger_survives_kill_9_and_loses_nothing(
         demo = subprocess.Popen([sys.executable, "-m", "shouhuan", "demo", *arguments], stdout=written, stderr=written)
     wait_until(lambda: "Console:" in output.read_text(), "the console's address", 60)
     wait_until(lambda: "push" in output.read_text(), f"a push; output:\n{output.read_text()}", 60)
+    page = signed_in(browser, output.read_text())
+    visitor = page.locator(".queue .incident").filter(has_text="演示访客").filter(has_text="越界")
+    expect(visitor).to_have_count(0)
     command = next(line for line in output.read_text().splitlines() if line.startswith("mosquitto_pub"))
     for _ in range(2):
         subprocess.run(["bash", "-c", command], check=True, timeout=20)
         time.sleep(1.1)  # the printed command numbers its messages by the second
     wait_until(lambda: "越界" in output.read_text(), f"the push about the visitor; output:\n{output.read_text()}")
+    expect(visitor).to_have_count(1)
+    SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+    page.screenshot(path=SCREENSHOTS / "demo.png")
+    page.context.close()
     stream = next(p for p in psutil.Process(demo.pid).children() if "stream" in p.cmdline())
     os.kill(stream.pid, signal.SIGKILL)
     assert demo.wait(90) == 0, output.read_text()
