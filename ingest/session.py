@@ -18,7 +18,6 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from ingest.vet import Message
 from schemas.topics import up_filter
@@ -30,7 +29,12 @@ _SESSION_EXPIRY_S: Final = 7 * 86_400
 
 @dataclass(frozen=True, slots=True)
 class BrokerConfig:
-    """Where the broker is and how it is spoken to; ``receive_maximum`` bounds what waits unacknowledged."""
+    """Where the broker is and how it is spoken to; ``receive_maximum`` bounds what waits unacknowledged.
+
+    ``shared`` splits the bands' messages among all sessions of the share group (MQTT 5 only). A session
+    alone does better without: Mosquitto forgets the shared subscriptions of absent sessions when it
+    restarts, and then drops what it acknowledged to bands until one is back (ADR 0009).
+    """
 
     host: str
     port: int
@@ -39,6 +43,7 @@ class BrokerConfig:
     password: str | None = None
     tls_ca: str | None = None
     receive_maximum: int = 2_000
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +130,10 @@ class Session:
             self._connection += 1
             self._connected_ms = self._now_ms()
             self._queue.clear()
-        five = self._broker.version == "5"
-        if five:
-            client.subscribe(up_filter(shared=True), options=SubscribeOptions(qos=1))
-        else:
-            client.subscribe(up_filter(shared=False), qos=1)
+        shared = self._broker.shared
+        # A persistent session still has what an earlier configuration subscribed to.
+        client.unsubscribe(up_filter(shared=not shared))
+        client.subscribe(up_filter(shared=shared), qos=1)
         _log.info("broker-connected", host=self._broker.host, port=self._broker.port)
 
     def _on_disconnect(

@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
 
 PREFIX: Final = "SHOUHUAN_"
 FILE_VARIABLE: Final = "SHOUHUAN_CONFIG"
@@ -30,7 +30,10 @@ class Settings(BaseModel):
     )
     mqtt_host: str = Field("127.0.0.1", description="the broker's address")
     mqtt_port: Annotated[int, Field(ge=1, le=65535)] = Field(1883, description="the broker's port")
-    mqtt_version: Literal["5", "3.1.1"] = Field("5", description="3.1.1 means one partition and a plain subscription")
+    mqtt_version: Literal["5", "3.1.1"] = Field("5", description="3.1.1 means one partition, not shared")
+    mqtt_shared: bool | None = Field(
+        None, description="share the bands' messages among sessions; unset: if there are several partitions (ADR 0009)"
+    )
     mqtt_username: str | None = Field(None, description="the workers' account at the broker")
     mqtt_password: SecretStr | None = Field(None, description="its password")
     mqtt_tls_ca: Path | None = Field(None, description="certificate authority of the broker; absent means no TLS")
@@ -49,6 +52,12 @@ class Settings(BaseModel):
     console_secure_cookies: bool = Field(False, description="true behind HTTPS")
     session_secret: SecretStr | None = Field(None, description="signs console sessions; at least 32 characters")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of structured logs on stderr")
+
+    @model_validator(mode="after")
+    def _sharing_needs_mqtt_5(self) -> Self:
+        if self.mqtt_version != "5" and (self.mqtt_shared or self.partitions > 1):
+            raise ValueError("MQTT 3.1.1 has no shared subscriptions: one partition, SHOUHUAN_MQTT_SHARED unset")
+        return self
 
 
 def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
@@ -87,6 +96,8 @@ def _read(path: str | None) -> dict[str, Any]:
 
 def _explain(problem: Mapping[str, Any]) -> str:
 
+    if not problem["loc"]:
+        return f"  {problem['msg']}"
     name = str(problem["loc"][0])
     if problem["type"] != "extra_forbidden":
         return f"  {PREFIX}{name.upper()}: {problem['msg']}"

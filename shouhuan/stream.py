@@ -37,6 +37,7 @@ def broker_config(settings: Settings) -> BrokerConfig:
         password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         tls_ca=str(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
         receive_maximum=settings.mqtt_receive_maximum,
+        shared=settings.partitions > 1 if settings.mqtt_shared is None else settings.mqtt_shared,
     )
 
 

@@ -51,10 +51,12 @@ def circle(name: str, kind: ZoneKind, centre: tuple[float, float] = HOME, radius
     )
 
 
-def registry(*zones: Zone, bands: int = 1, consent: bool = True, silence_after_s: float = 600, **more: Any) -> Registry:
+def registry(
+    *zones: Zone, at: datetime = START, bands: int = 1, consent: bool = True, silence_after_s: float = 600, **more: Any
+) -> Registry:
     numbers = range(1, bands + 1)
-    valid: dict[str, Any] = {"valid_from": START - timedelta(days=7)}
-    ends = START + timedelta(days=60)
+    valid: dict[str, Any] = {"valid_from": at - timedelta(days=7)}
+    ends = at + timedelta(days=60)
     return Registry(
         orgs=[Org(id="panzhihua", name="攀枝花"), Org(id="dongqu", name="东区", parent="panzhihua")],
         wearers=[Wearer(id=f"w-{n}", org="dongqu", name=f"演示{n}", grade=Grade.YELLOW) for n in numbers],

@@ -4,69 +4,24 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
 from schemas.registry import ZoneKind
-from shouhuan.clock import now, now_ms
-from store.registry import import_registry
+from shouhuan.clock import now_ms
 from tests import world
-from tests.processes import Running, running, wait_until
+from tests.desk import AWAY, BANDS, HOME_ZONE, Desk, open_desk
+from tests.processes import wait_until
 from tests.services.mosquitto import Mosquitto
-
-AWAY = world.north_of_home(500)
-BANDS = 20
-
-
-class Desk:
-    """The worker, what it listens to and where it writes, with a registry that holds now."""
-
-    def __init__(self, url: str, broker: Mosquitto, worker: Running) -> None:
-        self.url, self.broker, self.worker = url, broker, worker
-        self._seq = dict.fromkeys(range(1, BANDS + 1), 0)
-        self.sent = 0
-
-    def says(self, band: int = 1, at: tuple[float, float] = world.HOME, **parts: Any) -> None:
-        reading = {"time_ms": now_ms(), "fix": {"lat": at[0], "lon": at[1], "accuracy_m": 8.5}, **parts}
-        message = {"v": 1, "seq": self._seq[band], "readings": [reading]}
-        self._seq[band] += 1
-        self.sent += 1
-        self.broker.publish(f"wb/v1/dongqu/band-{band}/up", json.dumps(message))
-
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with psycopg.connect(self.url) as connection:
-            return connection.execute(query).fetchall()  # type: ignore[call-overload,no-any-return]
-
-    def one(self, query: str) -> Any:
-        return self.rows(query)[0][0]
-
-    def wait_stored(self, count: int) -> None:
-        wait_until(lambda: self.one("SELECT count(*) FROM position") >= count, f"{count} positions; log:\n{self.log}")
-
-    @property
-    def log(self) -> str:
-        return self.worker.log.read_text()[-3000:]
 
 
 @pytest.fixture
-def desk(database_url: str, mosquitto: Mosquitto, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    monkeypatch.setattr(world, "START", now())
-    registry = world.registry(world.circle("home", ZoneKind.KEEP_IN), bands=BANDS)
-    import_registry(database_url, registry, now=now())
-    environment = {
-        "SHOUHUAN_DATABASE_URL": database_url,
-        "SHOUHUAN_MQTT_HOST": mosquitto.host,
-        "SHOUHUAN_MQTT_PORT": str(mosquitto.port),
-        "SHOUHUAN_RECOVERY_DIR": str(tmp_path / "recovery"),
-    }
-    with running(["stream"], environment, tmp_path / "stream.log") as worker:
-        yield Desk(database_url, mosquitto, worker)
+def desk(database_url: str, mosquitto: Mosquitto, tmp_path: Path) -> Iterator[Desk]:
+    with open_desk(database_url, mosquitto, tmp_path) as desk:
+        yield desk
 
 
 def test_a_stranger_with_mosquitto_pub_raises_a_zone_alert_within_two_fixes(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     desk.says()
     desk.says()
     desk.says(at=AWAY)
@@ -77,7 +32,6 @@ def test_a_stranger_with_mosquitto_pub_raises_a_zone_alert_within_two_fixes(desk
 
 
 def test_bad_messages_are_kept_with_a_reason_and_stop_nothing(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     for topic, payload in [
         ("wb/v1/dongqu/band-1/up", "ring"),
         ("wb/v1/dongqu/band-1/up", b"\xbf\xff\x00\x00"),
@@ -93,7 +47,6 @@ def test_bad_messages_are_kept_with_a_reason_and_stop_nothing(desk: Desk) -> Non
 
 
 def test_kill_9_at_any_moment_loses_no_reading_and_doubles_no_alert(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     for round_number in range(6):
         for band in range(1, BANDS + 1):
             desk.says(band, at=AWAY if round_number >= 2 else world.HOME, device={"strap_closed": round_number < 3})
@@ -111,7 +64,6 @@ def test_kill_9_at_any_moment_loses_no_reading_and_doubles_no_alert(desk: Desk) 
 
 
 def test_the_same_message_again_is_counted_and_changes_nothing(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     message = {"v": 1, "seq": 0, "readings": [{"time_ms": now_ms(), "device": {"strap_closed": False}}]}
     for _ in range(3):
         desk.broker.publish("wb/v1/dongqu/band-1/up", json.dumps(message))
@@ -121,20 +73,17 @@ def test_the_same_message_again_is_counted_and_changes_nothing(desk: Desk) -> No
 
 
 def test_a_new_rule_takes_effect_without_restart(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     desk.says()
     desk.wait_stored(1)
-    school = world.circle("school", ZoneKind.KEEP_OUT)
-    import_registry(desk.url, world.registry(world.circle("home", ZoneKind.KEEP_IN), school, bands=BANDS), now=now())
+    desk.imports(HOME_ZONE, world.circle("school", ZoneKind.KEEP_OUT))
     wait_until(lambda: desk.log.count("registry-loaded") == 2, "the new rules")
-    time.sleep(0.5)  # from the watch's thread into the dataflow: the control stream is looked at every 200 ms
+    time.sleep(0.5)  # from the watch's thread through the control stream into the dataflow
     desk.says()
     desk.says()
     wait_until(lambda: desk.rows("SELECT code FROM alert") == [("zone.enter",)], f"the alert; log:\n{desk.log}")
 
 
 def test_sigterm_ends_cleanly_and_a_restart_goes_on_where_it_was(desk: Desk) -> None:
-    wait_until(lambda: "broker-connected" in desk.log, "the worker at the broker")
     desk.says(at=AWAY)
     desk.wait_stored(1)
     assert desk.worker.stop() == 0

@@ -25,3 +25,8 @@ def test_variables_win_over_the_file_and_the_file_refuses_unknown_names(tmp_path
 def test_secrets_do_not_show_when_settings_are_printed() -> None:
     settings = load({"SHOUHUAN_DATABASE_URL": "postgresql://u:hunter2@h/d", "SHOUHUAN_MQTT_PASSWORD": "hunter2"})
     assert "hunter2" not in repr(settings)
+
+
+def test_sharing_with_a_broker_that_cannot_is_refused() -> None:
+    with pytest.raises(SettingsError, match="no shared subscriptions"):
+        load({"SHOUHUAN_MQTT_VERSION": "3.1.1", "SHOUHUAN_PARTITIONS": "2"})
