@@ -13,14 +13,15 @@ from flows.rules import rules_by_shard
 from ingest.directory import Directory
 from schemas.judging import Release, Released
 from schemas.registry import NumberedRegistry
+from store.alerts import INCIDENT_CHANNEL
 from store.connection import connect
 from store.errors import StoreUnavailable
-from store.listen import Listener
+from store.listen import Listener, Notification
+from store.registry import CHANNEL as REGISTRY_CHANNEL
 from store.registry import load_registry, registry_version
 from store.releases import released_since
 
 _log: Final = structlog.get_logger(__name__)
-_CHANNELS: Final = ("shouhuan_registry", "shouhuan_incident")
 _EVERY_S: Final = 2.0
 _LOOK_BACK: Final = timedelta(days=7)
 
@@ -60,11 +61,14 @@ class RegistryWatch:
         Thread(target=self._follow, name="registry-watch", daemon=True).start()
 
     def _follow(self) -> None:
-        listener = Listener(self._url, _CHANNELS)
+        listener = Listener(self._url, [REGISTRY_CHANNEL, INCIDENT_CHANNEL])
+        looked_s = 0.0
         while True:
             try:
-                listener.poll(_EVERY_S)
-                self._look()
+                told = any(_concerns_rules(notification) for notification in listener.poll(_EVERY_S))
+                if told or time.monotonic() - looked_s >= _EVERY_S:
+                    looked_s = time.monotonic()
+                    self._look()
             except StoreUnavailable as error:
                 _log.warning("registry-unavailable", error=str(error))
                 time.sleep(_EVERY_S)
@@ -78,6 +82,7 @@ class RegistryWatch:
         if fresh := released - self._released:
             with self._lock:
                 self._waiting.append(Release(tuple(sorted(fresh))))
+            _log.info("released", alerts=len(fresh))
         self._released = released
 
     def _load(self) -> NumberedRegistry:
@@ -90,3 +95,8 @@ class RegistryWatch:
             self._rules, self._directory, self._version = rules, directory, numbered.version
             self._waiting.append(rules)
         _log.info("registry-loaded", version=numbered.version, bands=len(numbered.device_no))
+
+
+def _concerns_rules(notification: Notification) -> bool:
+    """A changed registry, or an incident that a person closed; every other incident news is for the console."""
+    return notification.channel == REGISTRY_CHANNEL or '"closed"' in notification.payload

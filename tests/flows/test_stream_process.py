@@ -90,3 +90,20 @@ def test_sigterm_ends_cleanly_and_a_restart_goes_on_where_it_was(desk: Desk) -> 
     desk.worker.start()
     desk.says(at=AWAY)
     wait_until(lambda: desk.rows("SELECT code FROM alert") == [("zone.exit",)], f"the alert; log:\n{desk.log}")
+
+
+def test_after_a_person_closed_a_strap_incident_the_next_cut_is_a_new_one(desk: Desk) -> None:
+    def flips(*closed: bool) -> None:
+        for strap_closed in closed:
+            desk.says(device={"strap_closed": strap_closed})
+
+    flips(True, False, True, False)
+    wait_until(lambda: desk.one("SELECT count(*) FROM alert_event") == 3, f"the alert; log:\n{desk.log}")
+    assert desk.one("SELECT count(*) FROM incident") == 1
+    desk.closes_incidents()
+    # The judge is told within two seconds; until then a cut still belongs to the closed alert.
+    wait_until(lambda: "released" in desk.log, f"the worker hearing of it; log:\n{desk.log}")
+    time.sleep(0.5)  # from the watch's thread through the control stream into the dataflow
+    flips(True, False)
+    wait_until(lambda: desk.one("SELECT count(*) FROM alert") == 2, f"the second alert; log:\n{desk.log}")
+    assert desk.rows("SELECT cause, state FROM incident ORDER BY state") == [("tamper", "closed"), ("tamper", "open")]
