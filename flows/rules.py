@@ -2,15 +2,25 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 import numpy as np
 
 from geo.demands import Demands, Pair
 from geo.hours import Interval, merged
-from schemas.judging import FAR_FUTURE_MS, WearerRules
-from schemas.registry import Device, NumberedRegistry, Org, Registry, Thresholds, Wearer, Zone, ZoneKind
+from schemas.judging import WearerRules
+from schemas.registry import (
+    FOREVER_MS,
+    Device,
+    NumberedRegistry,
+    Org,
+    Registry,
+    Thresholds,
+    Wearer,
+    Zone,
+    ZoneKind,
+    epoch_ms,
+)
 
 SHARDS: Final = 8
 """A band is judged by shard ``device_no % SHARDS``: a key of the dataflow, fixed for the life of a recovery store."""
@@ -49,7 +59,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         version=numbered.version,
         device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
         wearer_no=np.array([numbered.wearer_no[wearer.id] for _, wearer in rows], np.int32),
-        silence_after_ms=np.array([silence_ms.get(w.grade, FAR_FUTURE_MS) for _, w in rows], np.int64),
+        silence_after_ms=np.array([silence_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         device=tuple(device.id for device, _ in rows),
         wearer=tuple(wearer.id for _, wearer in rows),
         org=tuple(device.org for device, _ in rows),
@@ -88,9 +98,5 @@ def _leaves(registry: Registry, wearers: Sequence[Wearer]) -> dict[int, Sequence
     leaves: dict[int, list[Interval]] = {}
     for leave in registry.leaves:
         if leave.wearer in row:
-            leaves.setdefault(row[leave.wearer], []).append((_ms(leave.valid_from), _ms(leave.valid_to)))
+            leaves.setdefault(row[leave.wearer], []).append((epoch_ms(leave.valid_from), epoch_ms(leave.valid_to)))
     return {number: merged(sorted(intervals)) for number, intervals in leaves.items()}
-
-
-def _ms(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

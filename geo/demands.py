@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from geo.hours import Hours, Interval, within
 from geo.presence import INSIDE, OUTSIDE
 from geo.shapes import Shapes, shape_of
-from schemas.judging import FAR_FUTURE_MS, Rows, Times
-from schemas.registry import Schedule, Zone, ZoneKind
+from schemas.judging import Rows, Times
+from schemas.registry import FOREVER_MS, Schedule, Zone, ZoneKind, epoch_ms
 
 SUSPENDED_BY_LEAVE = frozenset({ZoneKind.KEEP_IN, ZoneKind.CURFEW})
 """A leave opens the fence; a court's prohibition stands (it is not the bureau's to lift)."""
@@ -70,8 +70,8 @@ class Demands:
             row=row,
             zone=zone,
             key=np.array([pair_key(int(wearers[r]), zones[z].id) for r, z in ordered], np.int64),
-            valid_from_ms=np.array([_ms(z.valid_from, -FAR_FUTURE_MS) for z in zones], np.int64)[zone],
-            valid_to_ms=np.array([_ms(z.valid_to, FAR_FUTURE_MS) for z in zones], np.int64)[zone],
+            valid_from_ms=np.array([epoch_ms(z.valid_from, -FOREVER_MS) for z in zones], np.int64)[zone],
+            valid_to_ms=np.array([epoch_ms(z.valid_to) for z in zones], np.int64)[zone],
             schedule=np.array(per_zone, np.intp)[zone],
             suspendable=np.array([z.kind in SUSPENDED_BY_LEAVE for z in zones], np.bool_)[zone],
             wrong_side=np.array([WRONG_SIDE[z.kind] for z in zones], np.int8)[zone],
@@ -98,7 +98,7 @@ class Demands:
         """Whether each pair's demand holds at its time, since when (at the earliest), and until when at most."""
         since, until = self.valid_from_ms[pairs].copy(), self.valid_to_ms[pairs].copy()
         holds = (since <= time_ms) & (time_ms < until)
-        until = np.where(time_ms < since, since, np.where(holds, until, FAR_FUTURE_MS))
+        until = np.where(time_ms < since, since, np.where(holds, until, FOREVER_MS))
         schedule = self.schedule[pairs]
         for number in np.unique(schedule[schedule >= 0]):
             mine = np.flatnonzero(schedule == number)
@@ -129,7 +129,3 @@ def pair_key(wearer_key: int, zone_id: str) -> int:
     """
     digest = blake2b(f"{wearer_key}|{zone_id}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little", signed=True)
-
-
-def _ms(moment: object, otherwise: int) -> int:
-    return otherwise if moment is None else int(moment.timestamp() * 1000)  # type: ignore[attr-defined]

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.judging import FAR_FUTURE_MS, Times
-from schemas.registry import Day, Schedule, Window
+from schemas.judging import Times
+from schemas.registry import FOREVER_MS, Day, Schedule, Window
 
 _DAY_MS: Final = 86_400_000
 _MARGIN_DAYS: Final = 9
@@ -46,7 +46,7 @@ class Hours:
         """Whether the schedule holds at each time, since when it is so, and until when."""
         self._cover(int(time_ms.min()), int(time_ms.max()))
         place = np.searchsorted(self._turns, time_ms, side="right")
-        padded = np.concatenate([[-FAR_FUTURE_MS], self._turns, [FAR_FUTURE_MS]])
+        padded = np.concatenate([[-FOREVER_MS], self._turns, [FOREVER_MS]])
         return place % 2 == 1, padded[place], padded[place + 1]
 
     def _cover(self, low_ms: int, high_ms: int) -> None:
@@ -108,6 +108,6 @@ def within(intervals: Sequence[Interval], time_ms: int) -> tuple[bool, int, int]
     >>> within([(10, 20)], 10), within([(10, 20)], 25)[:2]
     ((True, 10, 20), (False, 20))
     """
-    edges = [-FAR_FUTURE_MS, *(moment for interval in intervals for moment in interval), FAR_FUTURE_MS]
+    edges = [-FOREVER_MS, *(moment for interval in intervals for moment in interval), FOREVER_MS]
     place = bisect_right(edges, time_ms)
     return place % 2 == 0, edges[place - 1], edges[place]

@@ -4,14 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
-from typing import Final, NamedTuple, Self
+from typing import NamedTuple, Self
 
 from ingest.decode.native import Refusal
 from schemas.reasons import RejectReason
-from schemas.registry import NumberedRegistry
+from schemas.registry import NumberedRegistry, epoch_ms
 from schemas.topics import parse_topic
-
-_FOREVER_MS: Final = 2**62
 
 
 class Span(NamedTuple):
@@ -57,7 +55,7 @@ class Directory:
         consents = _by_wearer((c.wearer, c.valid_from, c.valid_to) for c in registry.consents)
         spans: dict[str, list[Span]] = {device.id: [] for device in registry.devices}
         for worn in registry.assignments:
-            assigned = (_ms(worn.valid_from), _ms(worn.valid_to))
+            assigned = (epoch_ms(worn.valid_from), epoch_ms(worn.valid_to))
             for lawful in _common([assigned], orders.get(worn.wearer, [])):
                 spans[worn.device] += _cut_by_consent(
                     lawful, consents.get(worn.wearer, []), numbered.wearer_no[worn.wearer]
@@ -89,7 +87,7 @@ Interval = tuple[int, int]
 def _by_wearer(rows: Iterable[tuple[str, datetime, datetime | None]]) -> dict[str, list[Interval]]:
     found: dict[str, list[Interval]] = {}
     for wearer, valid_from, valid_to in rows:
-        found.setdefault(wearer, []).append((_ms(valid_from), _ms(valid_to)))
+        found.setdefault(wearer, []).append((epoch_ms(valid_from), epoch_ms(valid_to)))
     return {wearer: sorted(intervals) for wearer, intervals in found.items()}
 
 
@@ -101,7 +99,3 @@ def _cut_by_consent(lawful: Interval, consents: list[Interval], wearer_no: int) 
     granted = _common([lawful], consents)
     edges = sorted({moment for interval in [lawful, *granted] for moment in interval})
     return [Span(start, end, wearer_no, any(a <= start < b for a, b in granted)) for start, end in pairwise(edges)]
-
-
-def _ms(moment: datetime | None) -> int:
-    return _FOREVER_MS if moment is None else int(moment.timestamp() * 1000)

@@ -18,9 +18,6 @@ from schemas.readings import Readings
 NEVER: Final = -1
 """In a column of times: it has not happened."""
 
-FAR_FUTURE_MS: Final = 2**62
-"""In a column of times: no such moment ahead."""
-
 Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
 Columns = Mapping[str, tuple[DTypeLike, float]]

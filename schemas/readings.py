@@ -17,7 +17,6 @@ ABSENT: Final = -1
 """A yes/no the band did not send (int8 columns); absent numbers are NaN."""
 
 SOURCE_CODE: Final[dict[Source, int]] = {source: code for code, source in enumerate(Source)}
-SOURCE_NAME: Final[tuple[Source, ...]] = tuple(Source)
 
 DTYPES: Final[dict[str, DTypeLike]] = {
     "device": np.int32,

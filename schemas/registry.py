@@ -17,6 +17,9 @@ Instant = Annotated[datetime, Meta(tz=True)]
 TimeOfDay = Annotated[str, Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$|^24:00$")]
 Positive = Annotated[float, Meta(gt=0)]
 
+FOREVER_MS: Final = 2**62
+"""In a column of times: no such moment ahead."""
+
 
 class Grade(StrEnum):
     """Supervision grade, strictest first; it selects reporting plan and thresholds, never the facts."""
@@ -244,6 +247,16 @@ class NumberedRegistry(msgspec.Struct, frozen=True):
             wearer_no={wearer.id: number for number, wearer in enumerate(registry.wearers, 1)},
             version=registry.version,
         )
+
+
+def epoch_ms(moment: datetime | None, otherwise: int = FOREVER_MS) -> int:
+    """A moment as UTC milliseconds, as columns have it; an end that is open lies beyond all others.
+
+    >>> from datetime import UTC
+    >>> epoch_ms(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)), epoch_ms(None) > 10**18
+    (1000, True)
+    """
+    return otherwise if moment is None else int(moment.timestamp() * 1000)
 
 
 class Thresholds(_Object, frozen=True, kw_only=True):

@@ -12,8 +12,9 @@ from schemas.registry import Zone, ZoneKind
 from shouhuan.clock import now, now_ms
 from store.registry import import_registry
 from tests import world
-from tests.processes import Running, running, wait_until
+from tests.processes import Running, running
 from tests.services.mosquitto import Mosquitto
+from tests.services.ports import wait_until
 
 AWAY = world.north_of_home(500)
 BANDS = 20

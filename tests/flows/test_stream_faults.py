@@ -11,8 +11,8 @@ from shouhuan.embedded.postgres import postgres
 from store.migrate import migrate
 from tests import world
 from tests.desk import AWAY, BANDS, Desk, open_desk
-from tests.processes import wait_until
 from tests.services.mosquitto import Mosquitto
+from tests.services.ports import wait_until
 
 
 def test_two_partitions_share_the_work_and_lose_nothing(

@@ -11,8 +11,8 @@ from schemas.registry import ZoneKind
 from shouhuan.clock import now_ms
 from tests import world
 from tests.desk import AWAY, BANDS, HOME_ZONE, Desk, open_desk
-from tests.processes import wait_until
 from tests.services.mosquitto import Mosquitto
+from tests.services.ports import wait_until
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ def answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def wait_until(ready: Callable[[], bool], what: str, *, timeout_s: float = 30) -> None:
+def wait_until(ready: Callable[[], bool], what: str, timeout_s: float = 30) -> None:
     """Poll until it is ready; raise ``TimeoutError`` naming it when it is not in time."""
     deadline = time.monotonic() + timeout_s
     while not ready():

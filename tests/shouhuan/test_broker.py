@@ -11,8 +11,7 @@ import pytest
 from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 
-from tests.processes import wait_until
-from tests.services.ports import answers, free_port
+from tests.services.ports import answers, free_port, wait_until
 
 MESSAGES = 1_500
 ACCOUNT = ("demo", "secret")

@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from shouhuan.settings import WEB_DIR
-from tests.processes import wait_until
 from tests.services.missing import unavailable
+from tests.services.ports import wait_until
 
 DURATION_S = 25
 SCREENSHOTS = Path(os.environ.get("SHOUHUAN_SCREENSHOT_DIR", "build/screenshots"))
