@@ -18,6 +18,7 @@ from flows.rules import SHARDS, ShardRules
 from schemas.alerts import AlertEvent
 from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
+from schemas.registry import epoch_ms
 
 TICK: Final = timedelta(seconds=1)
 
@@ -120,7 +121,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
             case Readings():
                 return judge.judge(value.item)
             case ShardRules():
-                return judge.adopt(value.item, _milliseconds(self._config.now()))
+                return judge.adopt(value.item, epoch_ms(self._config.now()))
             case Release():
                 judge.release(value.item)
             case Heartbeat():
@@ -143,7 +144,3 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
         if self._judge is None or not self._config.partitions <= self._beats.keys():
             return []
         return self._judge.tick(min(self._beats[name].now_ms for name in self._config.partitions))
-
-
-def _milliseconds(moment: datetime) -> int:
-    return int(moment.timestamp() * 1000)

@@ -65,8 +65,9 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         org=tuple(device.org for device, _ in rows),
     )
     people = [wearer for _, wearer in rows]
-    pairs, leaves = _pairs(registry.orgs, zones, people), _leaves(registry, people)
-    return ShardRules(wearers, Demands.of(wearers.keys, zones, pairs, registry.schedules, leaves), Thresholds())
+    zones, pairs = _asked_of(_pairs(registry.orgs, zones, people), zones)
+    demands = Demands.of(wearers.keys, zones, pairs, registry.schedules, _leaves(registry, people))
+    return ShardRules(wearers, demands, Thresholds())
 
 
 def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]) -> list[Pair]:
@@ -80,6 +81,13 @@ def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]
         else:
             pairs += [Pair(row[w.id], number) for w in wearers if w.org in below.get(zone.org, ())]
     return pairs
+
+
+def _asked_of(pairs: Sequence[Pair], zones: Sequence[Zone]) -> tuple[list[Zone], list[Pair]]:
+    """Only the zones that concern somebody here: laying out a shape costs more than numbering it anew."""
+    used = sorted({pair.zone for pair in pairs})
+    place = {zone: number for number, zone in enumerate(used)}
+    return [zones[zone] for zone in used], [Pair(pair.row, place[pair.zone]) for pair in pairs]
 
 
 def _subtrees(orgs: Sequence[Org]) -> Mapping[str, set[str]]:

@@ -123,9 +123,8 @@ class _CapturePartition(StatefulSourcePartition[Readings | Heartbeat, None]):
     def _once(self, readings: Readings) -> Readings:
         """Each (device, event time, sequence number) once, as the store's primary key would have it."""
         keys = zip(readings.device.tolist(), readings.event_ms.tolist(), readings.seq.tolist(), strict=True)
-        before = len(self._seen)
         new = np.array([self._is_new(key) for key in keys], np.bool_)
-        self._config.tally.refused[DropReason.DUPLICATE.value] += len(new) - (len(self._seen) - before)
+        self._config.tally.refused[DropReason.DUPLICATE.value] += int((~new).sum())
         return readings if new.all() else readings.take(new)
 
     def _is_new(self, key: tuple[int, int, int]) -> bool:

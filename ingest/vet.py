@@ -74,8 +74,7 @@ def vet(messages: Sequence[Message], directory: Directory, config: VetConfig) ->
             else:
                 rows.append(row)
                 origin.append((number, place))
-    consented = np.array([row[-1] for row in rows], np.bool_)
-    readings = _columns([row[:-1] for row in rows])
+    readings, consented = _columns(rows)
     wrong = _refusals(readings, config)
     for index, refusal in wrong.items():
         number, place = origin[index]
@@ -122,12 +121,15 @@ def _row(head: tuple[int, ...], reading: Reading, consented: bool) -> tuple[Any,
     )  # fmt: skip
 
 
-def _columns(rows: list[tuple[Any, ...]]) -> Readings:
+def _columns(rows: list[tuple[Any, ...]]) -> tuple[Readings, NDArray[np.bool_]]:
+    """The readings of some rows, and which of them a consent covers: a row's last value."""
     if not rows:
-        return Readings.empty()
+        return Readings.empty(), np.empty(0, np.bool_)
+    *columns, consented = zip(*rows, strict=True)
     with np.errstate(over="ignore"):  # a number too large for its column becomes infinite, and that is out of range
-        values = zip(_COLUMNS, zip(*rows, strict=True), strict=True)
-        return Readings(**{name: np.array(column, dtype) for (name, dtype), column in values})
+        values = zip(_COLUMNS, columns, strict=True)
+        readings = Readings(**{name: np.array(column, dtype) for (name, dtype), column in values})
+    return readings, np.array(consented, np.bool_)
 
 
 def _refusals(readings: Readings, config: VetConfig) -> dict[int, Refusal]:

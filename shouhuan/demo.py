@@ -19,7 +19,6 @@ from threading import Thread
 from types import FrameType
 from typing import Any, Final
 
-import structlog
 from rich.console import Console
 
 from schemas.registry import Contact
@@ -38,7 +37,7 @@ from store.migrate import migrate
 from store.registry import import_registry, load_registry
 
 _out: Final = Console()
-_log: Final = structlog.get_logger(__name__)
+_BROKER: Final = "shouhuan.embedded.broker"
 _SEED: Final = 5104
 _REPORT_INTERVAL_S: Final = 5.0
 _SILENCE_AFTER_S: Final = 20.0
@@ -218,9 +217,6 @@ class _Demo:
         if self._options.report:
             self._options.report.write_text(text + "\n", encoding="utf-8")
         _out.print_json(text)
-
-
-_BROKER: Final = "shouhuan.embedded.broker"
 
 
 def _journalled(connection: Connection, since: datetime) -> int:

@@ -1,7 +1,6 @@
 """What a demo run did, in numbers: counted by the database, timed by whoever listens for committed alerts."""
 
 import json
-import time
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
@@ -12,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from schemas.alerts import Transition
+from shouhuan.clock import now_ms
 from store.connection import Connection, scalar
 from store.listen import Listener
 
@@ -48,7 +48,7 @@ class AlertTimes:
             for notification in self._listener.poll(0.2):
                 told = json.loads(notification.payload)
                 if told.get("transition") == Transition.OPENED.value:
-                    self.seen_ms.setdefault(told["alert_id"], time.time_ns() // 1_000_000)
+                    self.seen_ms.setdefault(told["alert_id"], now_ms())
         self._listener.close()
 
 
