@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -21,11 +21,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from schemas.registry import Contact
+from schemas.registry import Contact, Registry
 from shouhuan import logs
 from shouhuan.clock import now, now_ms
 from shouhuan.doctor import require
 from shouhuan.embedded.postgres import postgres
+from shouhuan.renewal import renewed
 from shouhuan.report import AlertTimes, compile_report
 from shouhuan.settings import Settings, load
 from shouhuan.supervisor import Child
@@ -125,13 +126,16 @@ class _Demo:
     def _import(self, url: str) -> None:
         with connect(url, autocommit=True) as connection:
             known = load_registry(connection).registry
-        if known.orders and all(order.valid_to > now() + timedelta(days=1) for order in known.orders):
-            return
-        registry = demo_registry(
+        wanted = renewed(known, now()) if known.devices else self._town()
+        if wanted is not known:
+            import_registry(url, wanted, now=now())
+
+    def _town(self) -> Registry:
+        town = demo_registry(
             seed=_SEED, wearers=self._options.wearers, now_ms=now_ms(), silence_after_s=_SILENCE_AFTER_S
         )
         push = Contact(id="demo-push", org="panzhihua", name="值班演示", url="json://127.0.0.1:${DEMO_PUSH_PORT}/push")
-        import_registry(url, with_visitor(registry, push, now()), now=now())
+        return with_visitor(town, push, now())
 
     def _settings(self, url: str) -> Settings:
         port = _free_port(self._options.port)

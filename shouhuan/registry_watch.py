@@ -15,7 +15,7 @@ from schemas.judging import Release, Released
 from schemas.registry import NumberedRegistry
 from store.alerts import INCIDENT_CHANNEL
 from store.connection import connect
-from store.errors import StoreUnavailable
+from store.errors import StoreError
 from store.listen import Listener, Notification
 from store.registry import CHANNEL as REGISTRY_CHANNEL
 from store.registry import load_registry, registry_version
@@ -69,7 +69,8 @@ class RegistryWatch:
                 if told or time.monotonic() - looked_s >= _EVERY_S:
                     looked_s = time.monotonic()
                     self._look()
-            except StoreUnavailable as error:
+            except StoreError as error:
+                # Whatever the reason, the thread must live: without it rules would silently grow old.
                 _log.warning("registry-unavailable", error=str(error))
                 time.sleep(_EVERY_S)
 
