@@ -15,6 +15,7 @@ from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.silence import Silence
 from flows.rules import ShardRules
+from geo.presence import PresenceConfig
 from geo.watch import ZoneWatch
 from schemas.alerts import KINDS, AlertCode, AlertEvent, alert_id
 from schemas.judging import NEVER, Detector, Release, Rows, Table, Times, Verdict, WearerRules
@@ -34,7 +35,9 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Latch(keys, AlertCode.DEVICE_STRAP, "strap_closed", alarm=0),
         Latch(keys, AlertCode.DEVICE_CASE, "case_closed", alarm=0),
         Latch(keys, AlertCode.DEVICE_SOS, "sos", alarm=1),
-        ZoneWatch(rules.demands, rules.wearers.silence_after_ms),
+        ZoneWatch(
+            rules.demands, rules.wearers.silence_after_ms, PresenceConfig(threshold=rules.thresholds.zone_log_odds)
+        ),
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.thresholds),

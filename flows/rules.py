@@ -35,11 +35,11 @@ class ShardRules:
     thresholds: Thresholds
 
 
-def rules_by_shard(numbered: NumberedRegistry) -> dict[int, ShardRules]:
-    """Compile the registry for every shard, empty ones included."""
-    worn: list[list[tuple[Device, Wearer]]] = [[] for _ in range(SHARDS)]
+def rules_by_shard(numbered: NumberedRegistry, shards: int = SHARDS) -> dict[int, ShardRules]:
+    """Compile the registry for every shard, empty ones included; ``shards`` of 1 puts everybody into one."""
+    worn: list[list[tuple[Device, Wearer]]] = [[] for _ in range(shards)]
     for device, wearer in _worn(numbered.registry):
-        worn[numbered.device_no[device.id] % SHARDS].append((device, wearer))
+        worn[numbered.device_no[device.id] % shards].append((device, wearer))
     return {shard: _rules(numbered, pairs) for shard, pairs in enumerate(worn)}
 
 

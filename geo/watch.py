@@ -40,6 +40,11 @@ class ZoneWatch(Detector):
     void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_ms",)
 
     @property
+    def codes(self) -> frozenset[AlertCode]:
+        """One code for each kind of zone that asks something."""
+        return frozenset(CODES.values())
+
+    @property
     def keys(self) -> NDArray[np.int64]:
         """One key a (wearer, zone) pair."""
         return self.demands.key

@@ -143,6 +143,11 @@ class Detector(ABC):
         """Under which its table is kept in snapshots."""
 
     @property
+    def codes(self) -> frozenset[AlertCode]:
+        """What it rings: the code that it is named after, unless it says otherwise."""
+        return frozenset({AlertCode(self.name)})
+
+    @property
     @abstractmethod
     def keys(self) -> NDArray[np.int64]:
         """The key of each row of its table."""

@@ -146,8 +146,8 @@ class Readings:
         """A batch of no readings."""
         return cls.of()
 
-    def take(self, index: NDArray[Any]) -> Self:
-        """The readings at the given positions, or where a mask is true."""
+    def take(self, index: NDArray[Any] | slice) -> Self:
+        """The readings at the given positions, in a slice, or where a mask is true."""
         return type(self)(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
     def replace(self, **columns: NDArray[Any]) -> Self:

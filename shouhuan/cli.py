@@ -10,9 +10,11 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
+from evaluation.truth_file import TruthError
 from schemas.registry import NumberedRegistry
 from shouhuan import clock, logs
 from shouhuan.settings import Settings, SettingsError, load
+from simulator.scenario import ScenarioError
 from store.errors import StoreError
 
 app: Final = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
@@ -89,11 +91,17 @@ def simulate(
     registry: Annotated[
         Path | None, typer.Option(help="Bands of this registry file; without it, the database's.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and start give the same fleet.")] = 1,
+    scenario: Annotated[
+        str | None, typer.Option(help="Play this scenario: a file, or a shipped name such as standard or small.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="The same seed and start give the same fleet.")] = None,
     interval: Annotated[float, typer.Option(min=0.1, help="Seconds between two reports of a band.")] = 60.0,
     duration: Annotated[float | None, typer.Option(help="Seconds; without it, until Ctrl-C.")] = None,
+    speed: Annotated[float, typer.Option(min=0.1, help="Live: so many times faster than time.")] = 1.0,
     capture: Annotated[Path | None, typer.Option(help="Write a capture file instead of publishing.")] = None,
     truth: Annotated[Path | None, typer.Option(help="Write what really happened as JSON lines.")] = None,
+    contexts: Annotated[Path | None, typer.Option(help="Write the hard negatives as JSON lines.")] = None,
+    write_registry: Annotated[Path | None, typer.Option(help="Write whose bands these are as JSON.")] = None,
     state: Annotated[Path | None, typer.Option(help="Remember each band's sequence number here.")] = None,
     published: Annotated[Path | None, typer.Option(help="Write when each message was published as JSON lines.")] = None,
     sent: Annotated[Path | None, typer.Option(help="Write how much was sent and acknowledged as JSON.")] = None,
@@ -102,13 +110,84 @@ def simulate(
 ) -> None:
     """Be a fleet of bands, live over MQTT or into a capture file.
 
-    Example: `shouhuan simulate --registry registry.yaml --duration 3600 --capture hour.jsonl.gz --truth truth.jsonl`
+    Example: `shouhuan simulate --scenario small --capture small.jsonl.gz --truth truth.jsonl`
     """
     from shouhuan.fleet import FleetOptions, run
 
-    options = FleetOptions(registry, seed, interval, duration, capture, truth, state, published, sent, incidents)
+    options = FleetOptions(
+        registry=registry,
+        scenario=scenario,
+        seed=seed,
+        interval_s=interval,
+        duration_s=duration,
+        speed=speed,
+        capture=capture,
+        truth=truth,
+        contexts=contexts,
+        write_registry=write_registry,
+        state=state,
+        published=published,
+        sent=sent,
+        incidents=incidents,
+    )
     with _for_people():
         run(_settings(), options)
+
+
+@app.command()
+def evaluate(
+    scenario: Annotated[str | None, typer.Option(help="Play this scenario: a file, or standard, small …")] = None,
+    capture: Annotated[Path | None, typer.Option(help="Or judge this capture; give --truth and --registry.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="What really happened, as JSON lines.")] = None,
+    registry: Annotated[Path | None, typer.Option(help="The registry file to judge the capture by.")] = None,
+    contexts: Annotated[Path | None, typer.Option(help="Hard negatives of the capture, as JSON lines.")] = None,
+    recordings: Annotated[
+        Path | None, typer.Option(help="Or judge real recordings of this folder, as they are and with injections.")
+    ] = None,
+    seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's.")] = None,
+    loss: Annotated[float, typer.Option(min=0, max=1, help="Share of readings that never arrive.")] = 0.0,
+    reorder: Annotated[float, typer.Option(min=0, max=1, help="Share delayed by up to ten minutes.")] = 0.0,
+    duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share that is sent twice.")] = 0.0,
+    clock: Annotated[float, typer.Option(min=0, help="Clocks are off by up to so many seconds.")] = 0.0,
+    cold_start: Annotated[float, typer.Option(min=0, help="The judge begins to listen after so many days.")] = 0.0,
+    json: Annotated[Path | None, typer.Option(help="Write everything as JSON.")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write one page to look at, with curves and timelines.")] = None,
+    markdown: Annotated[Path | None, typer.Option(help="Write tables for the docs.")] = None,
+    store: Annotated[Path | None, typer.Option(help="Store the figures for later runs to be held against.")] = None,
+    against: Annotated[Path | None, typer.Option(help="Fail if a figure is worse than stored here.")] = None,
+    *,
+    restart: Annotated[bool, typer.Option(help="Also restart the judge half-way; no alert may change.")] = False,
+    curves: Annotated[bool | None, typer.Option(help="Draw curves (default: with --html).")] = None,
+) -> None:
+    """Say how good the judge is: recall, false alerts and delays of every code, beside what a naive product does.
+
+    Example: `shouhuan evaluate --scenario small --restart --html evaluation.html`
+    """
+    from shouhuan.evaluation_run import EvaluationOptions, run
+
+    options = EvaluationOptions(
+        scenario=scenario,
+        capture=capture,
+        truth=truth,
+        registry=registry,
+        contexts=contexts,
+        recordings=recordings,
+        seed=seed,
+        loss=loss,
+        reorder=reorder,
+        duplicates=duplicates,
+        clock_s=clock,
+        cold_start_days=cold_start,
+        json=json,
+        html=html,
+        markdown=markdown,
+        store=store,
+        against=against,
+        restart=restart,
+        curves=html is not None if curves is None else curves,
+    )
+    with _for_people():
+        raise typer.Exit(run(_settings(), options, _out, _err))
 
 
 @app.command()
@@ -228,7 +307,7 @@ def _for_people() -> Iterator[None]:
     """Errors that say what to do are shown as they are, without a traceback."""
     try:
         yield
-    except StoreError as error:
+    except (StoreError, ScenarioError, TruthError) as error:
         _err.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
 

@@ -2,21 +2,23 @@
 
 import json
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Event
+from typing import NamedTuple
 
 import msgspec
 import typer
 
 from schemas.registry import Registry
-from shouhuan.clock import now_ms
+from shouhuan.clock import now, now_ms
 from shouhuan.doctor import require
 from shouhuan.settings import Settings
 from simulator.capture import write_capture
 from simulator.link import Broker
 from simulator.options import Options
 from simulator.publish import Files, Sent, run_live
+from simulator.scenario import read_scenario
 from store.connection import connect
 from store.registry import load_registry
 from store.registry_file import read_registry
@@ -27,11 +29,15 @@ class FleetOptions:
     """What the command line says."""
 
     registry: Path | None
-    seed: int
+    scenario: str | None
+    seed: int | None
     interval_s: float
     duration_s: float | None
+    speed: float
     capture: Path | None
     truth: Path | None
+    contexts: Path | None
+    write_registry: Path | None
     state: Path | None
     published: Path | None
     sent: Path | None
@@ -40,19 +46,60 @@ class FleetOptions:
 
 def run(settings: Settings, options: FleetOptions) -> None:
     """Publish live until the duration is over or a signal comes, or write a capture."""
-    registry = simulated_only(_registry(settings, options.registry))
-    chosen = Options(
-        seed=options.seed, interval_s=options.interval_s, duration_s=options.duration_s, incidents=options.incidents
-    )
+    part = _scenario(options) if options.scenario else _bands(settings, options)
+    if options.write_registry is not None:
+        options.write_registry.write_bytes(msgspec.json.format(msgspec.json.encode(part.registry), indent=1))
     if options.capture is not None:
-        if options.duration_s is None:
+        if part.options.duration_s is None:
             raise typer.BadParameter("a capture needs an end: give --duration")
-        written = write_capture(chosen, registry, options.capture, options.truth, start_ms=now_ms(), show_progress=True)
+        written = write_capture(
+            part.options,
+            part.registry,
+            options.capture,
+            options.truth,
+            options.contexts,
+            start_ms=part.start_ms,
+            show_progress=True,
+        )
         typer.echo(f"{written.readings} readings, {written.events} events → {options.capture}")
         return
+    if options.speed != 1.0 and part.options.duration_s is None:
+        raise typer.BadParameter("a run that is faster than time needs an end: give --duration")
     require(settings, "broker")
-    sent = _publish(settings, options, chosen, registry)
+    sent = _publish(settings, options, part.options, part.registry)
     typer.echo(f"{sent.messages} messages published, {sent.acknowledged} acknowledged {sent.trouble}".rstrip())
+
+
+class _Part(NamedTuple):
+    """What is played: whose bands, how, from when."""
+
+    registry: Registry
+    options: Options
+    start_ms: int
+
+
+def _bands(settings: Settings, options: FleetOptions) -> _Part:
+    """The bands of a registry, under a clear sky, with something of everything to see."""
+    chosen = Options(
+        seed=1 if options.seed is None else options.seed,
+        interval_s=options.interval_s,
+        duration_s=options.duration_s,
+        incidents=options.incidents,
+    )
+    return _Part(simulated_only(_registry(settings, options.registry)), chosen, now_ms())
+
+
+def _scenario(options: FleetOptions) -> _Part:
+    """A scenario as it is written; ``--seed`` and ``--duration`` override it. Live it begins now."""
+    scenario = read_scenario(options.scenario or "")
+    if options.seed is not None:
+        scenario = msgspec.structs.replace(scenario, seed=options.seed)
+    if options.capture is None:
+        scenario = msgspec.structs.replace(scenario, start=now())
+    played = scenario.options()
+    if options.duration_s is not None:
+        played = replace(played, duration_s=options.duration_s)
+    return _Part(scenario.registry(), played, scenario.start_ms)
 
 
 def simulated_only(registry: Registry) -> Registry:
@@ -79,7 +126,7 @@ def _publish(settings: Settings, options: FleetOptions, chosen: Options, registr
         mqtt5=settings.mqtt_version == "5",
     )
     files = Files(truth=options.truth, log=options.published, state=options.state)
-    sent = run_live(chosen, registry, broker, now_ms=now_ms, stop=stop, files=files)
+    sent = run_live(chosen, registry, broker, now_ms=now_ms, stop=stop, files=files, speed=options.speed)
     if options.sent is not None:
         options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")
     return sent

@@ -2,23 +2,34 @@
 
 from simulator.capture import Written, write_capture
 from simulator.fleet import Fleet
-from simulator.incidents import DEMO_MIX, Kind, Pattern
+from simulator.kinds import KINDS, Kind
 from simulator.link import Broker
-from simulator.options import Options
+from simulator.options import DEMO_MIX, FIELD_FAULTS, Faults, Mix, Options, People
 from simulator.panzhihua import demo_registry
 from simulator.publish import Files, Sent, run_live
+from simulator.reports import Reports
+from simulator.scenario import Scenario, ScenarioError, read_scenario, shipped
 
 __all__ = [
     "DEMO_MIX",
+    "FIELD_FAULTS",
+    "KINDS",
     "Broker",
+    "Faults",
     "Files",
     "Fleet",
     "Kind",
+    "Mix",
     "Options",
-    "Pattern",
+    "People",
+    "Reports",
+    "Scenario",
+    "ScenarioError",
     "Sent",
     "Written",
     "demo_registry",
+    "read_scenario",
     "run_live",
+    "shipped",
     "write_capture",
 ]

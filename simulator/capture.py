@@ -4,7 +4,6 @@ import gzip
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, cast
 
@@ -15,10 +14,7 @@ from schemas.topics import Channel, Topic
 from simulator.fleet import Fleet
 from simulator.messages import messages, payload
 from simulator.options import Options
-from simulator.truth import write_truth
-
-TRANSIT_MS: Final = 120
-"""From band to subscriber."""
+from simulator.truth import write_lines
 
 LAST_MID: Final = 65_535
 
@@ -35,6 +31,7 @@ def write_capture(
     registry: Registry,
     path: Path,
     truth_path: Path | None = None,
+    contexts_path: Path | None = None,
     *,
     start_ms: int,
     show_progress: bool = False,
@@ -47,27 +44,31 @@ def write_capture(
         raise ValueError("a capture needs an end: give duration_s")
     fleet = Fleet(options, registry, start_ms=start_ms)
     with _opened(path) as file:
-        readings = _write_lines(fleet, options, options.duration_s, file, show_progress=show_progress)
+        readings = _write_lines(fleet, options.duration_s, file, show_progress=show_progress)
     truth = fleet.truth(options.duration_s)
     if truth_path is not None:
-        write_truth(truth, truth_path)
+        write_lines(truth, truth_path)
+    if contexts_path is not None:
+        write_lines(fleet.contexts(options.duration_s), contexts_path)
     return Written(readings, len(truth))
 
 
-def _write_lines(fleet: Fleet, options: Options, duration_s: float, file: BinaryIO, *, show_progress: bool) -> int:
+def _write_lines(fleet: Fleet, duration_s: float, file: BinaryIO, *, show_progress: bool) -> int:
     topics = topics_of(fleet)
-    seqs = [0] * len(topics)
-    mids = count()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    rounds = -int(-duration_s // options.interval_s)
+    readings = number = 0
     with Progress(*columns, disable=not show_progress) as progress:
-        for number in progress.track(range(rounds), description="rounds of reports"):
-            for message in messages(fleet.advance(number), fleet.roster.measures):
-                if message.at_s < duration_s:
-                    body = payload(message, seqs[message.row], message.time_ms)
-                    seqs[message.row] += 1
-                    file.write(line(topics[message.row], body, message.time_ms + TRANSIT_MS, next(mids)))
-    return sum(seqs)
+        task = progress.add_task("seconds simulated", total=round(duration_s))
+        for reports in fleet.reports(duration_s):
+            lines = []
+            for message in messages(reports, fleet.old_firmware):
+                received_ms = fleet.start_ms + round(message.sent_s * 1000.0)
+                lines.append(line(topics[message.row], payload(message, message.seq), received_ms, number))
+                number += 1
+            file.write(b"".join(lines))
+            readings += len(reports)
+            progress.update(task, completed=round(min(fleet.played_s, duration_s)))
+    return readings
 
 
 def topics_of(fleet: Fleet, channel: Channel = Channel.UP) -> list[str]:

@@ -35,6 +35,9 @@ class Fences:
     keeps_in: NDArray[np.bool_]
     schedule: NDArray[np.intp]
     weekly: tuple[Weekly, ...]
+    leaves: tuple[tuple[tuple[int, int], ...], ...]
+    of_row: tuple[tuple[int, ...], ...]
+    from_home_m: Floats
 
     @classmethod
     def of(cls, roster: Roster, schedules: Sequence[Schedule], at_ms: int) -> Self:
@@ -42,7 +45,7 @@ class Fences:
         pairs = tuple(Pair(row, zone) for row, zones in enumerate(roster.zones) for zone in zones)
         number = {schedule.id: place for place, schedule in enumerate(schedules)}
         rings = [_rings(roster, pair) for pair in pairs]
-        return cls(
+        fences = cls(
             pairs=pairs,
             row=np.array([pair.row for pair in pairs], np.intp),
             centre=np.array([ring[0][0] for ring in rings], np.float64).reshape(-1, 2),
@@ -51,7 +54,13 @@ class Fences:
             keeps_in=np.array([pair.zone.kind is not ZoneKind.KEEP_OUT for pair in pairs], np.bool_),
             schedule=np.array([number[p.zone.schedule] if p.zone.schedule else -1 for p in pairs], np.intp),
             weekly=tuple(Weekly.of(schedule, at_ms) for schedule in schedules),
+            leaves=roster.leaves,
+            of_row=_by_row(pairs, len(roster)),
+            from_home_m=np.empty(len(pairs)),
         )
+        everything = np.arange(len(pairs))
+        fences.from_home_m[:] = fences.distance_of_m(everything, np.zeros((len(pairs), 2)))
+        return fences
 
     def distance_m(self, xy: Floats) -> Floats:
         """Metres from each pair's wall to its band (one point a band): negative inside the zone."""
@@ -65,14 +74,34 @@ class Fences:
             distance[polygons] = _to_edges_m(points[polygons], self.edges[pairs[polygons]])
         return np.asarray(distance)
 
-    def breached(self, distance_m: Floats, time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each pair's demand holds at its band's time and is not met."""
-        time_ms = time_ms[self.row]
-        holds = np.ones(len(self.pairs), np.bool_)
-        for number in np.unique(self.schedule[self.schedule >= 0]):
-            mine = np.flatnonzero(self.schedule == number)
-            holds[mine] = self.weekly[number].holds(time_ms[mine])
-        return np.asarray(holds & np.where(self.keeps_in, distance_m > 0, distance_m < 0))
+    def breached(self, pair: int, distance_m: Floats, time_ms: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether one pair's demand holds at each time and is not met; a leave suspends all but keep-out."""
+        number = int(self.schedule[pair])
+        holds = self.weekly[number].holds(time_ms) if number >= 0 else np.ones(len(time_ms), np.bool_)
+        if not self.keeps_in[pair]:
+            return np.asarray(holds & (distance_m < 0))
+        for from_ms, to_ms in self.leaves[self.row[pair]]:
+            holds &= (time_ms < from_ms) | (time_ms >= to_ms)
+        return np.asarray(holds & (distance_m > 0))
+
+    def clear_of_walls(self, row: int, points: Floats, off_m: float) -> bool:
+        """Whether points of one wearer's plane lie inside every keep-in and off every keep-out, with room to spare."""
+        for pair in self.of_row[row]:
+            if self.schedule[pair] >= 0:
+                continue
+            distance_m = self.distance_of_m(np.full(len(points), pair), points)
+            room_m = min(off_m, 0.5 * abs(float(self.from_home_m[pair])))
+            if self.keeps_in[pair] and distance_m.max() > -min(room_m, 60.0):
+                return False
+            if not self.keeps_in[pair] and distance_m.min() < room_m:
+                return False
+        return True
+
+    def extent_m(self, pair: int) -> float:
+        """How far a zone reaches from its middle."""
+        if self.radius_m[pair]:
+            return float(self.radius_m[pair])
+        return float(np.hypot(*(self.edges[pair, :, :2] - self.middle(pair)).T).max())
 
     def find(self, row: int, kind: ZoneKind) -> int | None:
         """The first pair of a band with a zone of the kind."""
@@ -91,6 +120,13 @@ class Fences:
             return np.asarray(self.centre[pair])
         corner = self.edges[pair, :, :2]
         return np.asarray((corner.min(axis=0) + corner.max(axis=0)) / 2.0)
+
+
+def _by_row(pairs: Sequence[Pair], rows: int) -> tuple[tuple[int, ...], ...]:
+    numbers: list[list[int]] = [[] for _ in range(rows)]
+    for number, pair in enumerate(pairs):
+        numbers[pair.row].append(number)
+    return tuple(map(tuple, numbers))
 
 
 def direction(angle: float) -> Floats:

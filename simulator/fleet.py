@@ -1,129 +1,249 @@
-"""A fleet of bands stepped in time: one round is one report of every band, as columns."""
+"""A fleet of bands stepped in time: lives, bodies and receivers played in blocks, reports taken from them in turn."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from schemas.registry import Registry, ZoneKind
-from simulator.bodies import Bodies
+from schemas.truth import ContextLine, TruthLine
+from simulator.bodies import Bodies, Day
+from simulator.delivery import TRANSIT_S, Block, Delivery
 from simulator.fences import Fences
-from simulator.incidents import Incident, Kind, plan
-from simulator.movement import Movement
+from simulator.kinds import HOUR, KINDS, NEEDS_PULSE, Kind
+from simulator.lives import Lives, Work
+from simulator.movement import Motion, Movement
 from simulator.noise import GaussMarkov
-from simulator.options import Options
+from simulator.options import HORIZON_S, Mix, Options
+from simulator.overlays import Overlays, overlays
 from simulator.plane import Floats
-from simulator.power import Power
+from simulator.power import Charge, Power
 from simulator.receiver import Receiver
+from simulator.reports import Reports
 from simulator.roster import Roster
-from simulator.scenes import Scenes
-from simulator.truth import TruthLine, ZoneTruth, scripted
+from simulator.scenes import TARGET, Scenes, rows_with
+from simulator.script import Cast, Incident, Trip, plan
+from simulator.spoofing import Spoofing
+from simulator.terrain import DEAD_ZONES, TUNNELS, Disc, within
+from simulator.truth import ZoneTruth, contexts, scripted
 from simulator.weekly import WEEK_MIN, local_minute, offset_min
 
-HORIZON_S: Final = 86_400.0
-"""How far ahead a run without end is scripted; after a day nothing goes wrong any more."""
+BLOCK_READINGS: Final = 250_000
+"""Bands x steps played at once: enough that numpy's fixed costs vanish, little enough that memory stays flat."""
 
-ROAMING_M: Final = 600.0
-ROAMING_SHARE: Final = 0.55
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """One report of every band, one row a band; columns are named as on the wire.
-
-    ``at_s`` is the time of the run, ``time_ms`` the same on the clock; ``sends`` is False where a band is silent.
-    """
-
-    at_s: Floats
-    time_ms: NDArray[np.int64]
-    sends: NDArray[np.bool_]
-    fix: dict[str, Floats]
-    vitals: dict[str, Floats]
-    device: dict[str, Floats]
-    worn: NDArray[np.bool_]
+BLOCK_STEPS: Final = (12, 720)
+FARTHEST_REACH_M: Final = 3_000.0
+COMMUTE_DEAD_M: Final = 260.0
+AT_HOME_M: Final = 60.0
+OLD_FIRMWARE_LACKS: Final = ("hdop", "hrv_rmssd_ms", "peak_g")
 
 
 class Fleet:
-    """All bands of a registry. Deterministic: the same options, registry and start give the same rounds."""
+    """All bands of a registry. Deterministic: the same options, registry and start give the same reports."""
 
-    def __init__(self, options: Options, registry: Registry, *, start_ms: int) -> None:
+    def __init__(
+        self,
+        options: Options,
+        registry: Registry,
+        *,
+        start_ms: int,
+        transit_s: tuple[float, float] = TRANSIT_S,
+    ) -> None:
         self.roster = Roster.of(registry, start_ms)
         self.start_ms = start_ms
+        self.options = options
+        self.dt_s = options.step
         n = len(self.roster)
-        bodies, sky, way, cells, scenes, stagger = (np.random.default_rng([options.seed, 2, part]) for part in range(6))
-        timezones = {org.id: org.timezone for org in registry.orgs}
-        self._interval_s = options.interval_s
-        self._offset_s = stagger.permutation(n) * options.interval_s / n
-        self._at_s = np.zeros(n)
-        self._local_min = np.array([offset_min(timezones[org], start_ms) for org in self.roster.org])
+        rngs = [np.random.default_rng([options.seed, 2, part]) for part in range(9)]
+        way, bodies, sky, cells, scenes, stagger, radio, delivery, people = rngs
+        self._offset_s = stagger.permutation(n) * self.dt_s / n
+        self._local_min = self._local_offsets(registry)
+        start_hour = float(self._hour(np.zeros((n, 1))).mean())
+        self._start_hour = start_hour
         fences = Fences.of(self.roster, registry.schedules, start_ms)
-        stays_in = _stays_in(fences, n)
-        self._movement = Movement(way, np.where(stays_in, 0.0, _roaming_m(fences, n)), float(self._hour().mean()))
-        self._bodies = Bodies(bodies, n)
-        self._power = Power(cells, n)
-        self._receiver = Receiver(sky, self.roster.plane)
-        self._rssi_dbm = cells.normal(-86.0, 6.0, n)
-        self._fading = GaussMarkov(cells, (n,), 90.0)
-        self.script = _script(options, self.roster, fences, stays_in)
-        self._scenes = Scenes(scenes, self.script, fences, self._movement, self._power)
-        self._zone_truth = ZoneTruth(fences, self._movement.xy)
+        confined = _confined(fences, n)
+        curfewed = np.isin(np.arange(n), list(rows_with(fences, ZoneKind.CURFEW)))
+        lives = Lives(people, fences, _reach_m(fences, n), confined, curfewed, options.people)
+        self._lives = lives
+        self.interval_s = np.full(n, options.interval_s) if options.interval_s else self.roster.interval_s
+        self.script = self._script(fences, confined, curfewed)
+        stage = Scenes(scenes, fences, lives, self.roster.plane)
+        weekday = int(local_minute(np.array([start_ms]), int(self._local_min[0]))[0]) // (24 * 60)
+        self._movement = Movement(way, lives, stage, self.script, start_hour, weekday)
+        self._bodies = Bodies(bodies, n, self.dt_s)
+        self._power = Power(cells, n, self.dt_s, self.script)
+        self._receiver = Receiver(sky, self.roster.plane, self.dt_s, in_the_field=options.in_the_field)
+        self._spoofing = Spoofing(self.script)
+        self._rssi_dbm = radio.normal(-86.0, 6.0, n)[:, None]
+        self._fading = GaussMarkov(radio, n, 90.0, self.dt_s)
+        self.old_firmware = radio.random(n) < options.faults.old_firmware
+        self._dead_zones = (*DEAD_ZONES, *self._commutes(people)) if options.in_the_field else ()
+        self._zone_truth = ZoneTruth(fences, self._movement, start_ms)
+        self._delivery = Delivery(
+            delivery,
+            interval_steps=np.maximum(1, np.rint(self.interval_s / self.dt_s)).astype(np.int64),
+            dt_s=self.dt_s,
+            start_ms=start_ms,
+            faults=options.faults,
+            script=self.script,
+            transit_s=transit_s,
+        )
+        self._next_step = 0
+        self.motion: Motion | None = None
 
     @property
-    def true_xy(self) -> Floats:
-        """Where everybody really is: metres east and north of home."""
-        return self._movement.xy
+    def played_s(self) -> float:
+        """How much of the run has been played."""
+        return self._next_step * self.dt_s
 
-    def advance(self, number: int) -> Round:
-        """The next round; call with 0, 1, 2 … in turn. Bands report spread over the interval, each in its place."""
-        at_s = number * self._interval_s + self._offset_s
-        dt_s, self._at_s = at_s - self._at_s, at_s
-        hour, n = self._hour(), len(self.roster)
-        self._movement.advance(at_s, dt_s, hour)
-        self._zone_truth.observe(at_s, self._time_ms(), self._movement.xy)
-        self._scenes.turn(at_s)
-        self._power.advance(dt_s, self._is(Kind.LOW_BATTERY))
-        worn = ~self._is(Kind.STRAP_CUT)
-        driven_bpm = self._scenes.number(Kind.FAST_HEART, "heart_rate_bpm", n)
-        return Round(
-            at_s=at_s,
-            time_ms=self._time_ms(),
-            sends=~self._is(Kind.SILENCE),
-            fix=self._receiver.advance(self._movement.xy, self._movement.speed_mps, self._movement.heading_deg, dt_s),
-            vitals=self._bodies.advance(self._movement.speed_mps, hour, dt_s, worn, driven_bpm),
-            device=self._device(dt_s, worn),
-            worn=worn,
+    def reports(self, duration_s: float) -> Iterator[Reports]:
+        """What reaches the broker, block after block, of so many seconds of the run."""
+        total = max(1, -int(-duration_s // self.dt_s))
+        while self._next_step < total:
+            block = self.play(min(self._block_steps(), total - self._next_step))
+            steps = block.times_s.shape[1]
+            told = self._delivery.take(block, 0, steps, to_the_end=self._next_step >= total)
+            yield told.take(told.at_s < duration_s)
+
+    def slices(self) -> Iterator[Reports]:
+        """The same step by step and without end: for a run in real time, in which bands obey."""
+        while True:
+            block = self.play(self._block_steps())
+            for step in range(block.times_s.shape[1]):
+                yield self._delivery.take(block, step, step + 1)
+
+    def number_from(self, seqs: Sequence[int]) -> None:
+        """The number of each band's next message, by row."""
+        self._delivery.number_from(seqs)
+
+    def command(self, row: int, interval_s: float, until_ms: int | None = None) -> None:
+        """A band is told to report so often, until a moment or for good."""
+        until_s = np.inf if until_ms is None else (until_ms - self.start_ms) / 1000.0
+        self._delivery.command(row, interval_s, until_s)
+
+    def play(self, steps: int) -> Block:
+        """What all bands measure over the next steps."""
+        numbers = np.arange(self._next_step, self._next_step + steps)
+        times_s = numbers * self.dt_s + self._offset_s[:, None]
+        self._next_step += steps
+        laid = overlays(times_s, self.script)
+        motion = self._movement.over(times_s)
+        self.motion = motion
+        self._zone_truth.observe(times_s, motion)
+        vitals = self._bodies.advance(motion, self._day(times_s), laid)
+        covered, sky = self._coverage(motion)
+        at_home = np.hypot(motion.xy[..., 0], motion.xy[..., 1]) < AT_HOME_M
+        charge = self._power.advance(times_s, laid.on("forgotten"), at_home)
+        self._note_empty(times_s, charge)
+        fix = self._receiver.advance(motion, laid.on("no_sky") | ~sky)
+        self._spoofing.falsify(times_s, fix)
+        for name in vitals:
+            vitals[name] = np.where(self.roster.measures[:, None], vitals[name], np.nan)
+        columns = {**fix, **vitals, **self._device(charge, laid)}
+        for name in OLD_FIRMWARE_LACKS:
+            columns[name] = np.where(self.old_firmware[:, None], np.nan, columns[name])
+        return Block(
+            first_step=int(numbers[0]),
+            times_s=times_s,
+            columns=columns,
+            connected=covered & ~laid.on("no_network"),
+            powered=charge.alive & ~laid.on("no_power"),
         )
 
     def truth(self, end_s: float) -> list[TruthLine]:
         """What really happened up to a time of the run, ordered by start."""
-        lines = scripted(self.script, self.roster.device, self.start_ms, end_s)
-        return sorted([*lines, *self._zone_truth.lines(self.roster.device, self.start_ms, end_s)], key=TruthLine.order)
+        device = self.roster.device
+        walked = self._zone_truth.lines(device, self.script, end_s)
+        return sorted([*scripted(self.script, device, self.start_ms, end_s), *walked], key=TruthLine.order)
 
-    def _device(self, dt_s: Floats, worn: NDArray[np.bool_]) -> dict[str, Floats]:
+    def contexts(self, end_s: float) -> list[ContextLine]:
+        """What only looked like an event up to a time of the run."""
+        return contexts(self.script, self.roster.device, self.start_ms, end_s)
+
+    def _script(self, fences: Fences, confined: NDArray[np.bool_], curfewed: NDArray[np.bool_]) -> list[Incident]:
+        if not self.options.incidents:
+            return []
+        cast = Cast(
+            able=_able(self.roster, fences, confined, curfewed, self.options.mix),
+            org=self.roster.org,
+            leaves=self._trips(),
+            interval_s=self.interval_s.tolist(),
+            silence_after_s=self.roster.silence_after_s.tolist(),
+            start_hour=self._start_hour,
+        )
+        return plan(self.options.mix, cast, seed=self.options.seed, horizon_s=self.options.duration_s or HORIZON_S)
+
+    def _trips(self) -> list[Trip]:
+        """Approved leaves that lie within the run."""
+        ends_s = self.options.duration_s or HORIZON_S
+        trips = [
+            Trip(row, (from_ms - self.start_ms) / 1000.0, (to_ms - self.start_ms) / 1000.0)
+            for row, leaves in enumerate(self.roster.leaves)
+            for from_ms, to_ms in leaves
+        ]
+        return [trip for trip in trips if trip.start_s > 0 and trip.end_s < ends_s - HOUR]
+
+    def _commutes(self, rng: np.random.Generator) -> list[Disc]:
+        """Dead spots half-way to work for those whose valley has one there."""
+        rows = rng.permutation(len(self.roster))[: round(self.options.people.dead_zone_commute * len(self.roster))]
+        discs = []
+        for row in rows.tolist():
+            work = self._lives.habits[row].work
+            lat, lon = self.roster.plane.degrees_of(row, work.x / 2.0, work.y / 2.0)
+            discs.append(Disc(lat, lon, COMMUTE_DEAD_M))
+        return discs
+
+    def _coverage(self, motion: Motion) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Where there is a network, and where there is any sky."""
+        everywhere = np.ones(motion.roof.shape, np.bool_)
+        if not self.options.in_the_field:
+            return everywhere, everywhere
+        lat, lon = self.roster.plane.block_degrees(motion.xy)
+        tunnel = within(TUNNELS, lat, lon) & (motion.speed_mps > 4.0)
+        home = np.hypot(motion.xy[..., 0], motion.xy[..., 1]) < AT_HOME_M
+        return ~tunnel & (home | ~within(self._dead_zones, lat, lon)), ~tunnel
+
+    def _device(self, charge: Charge, laid: Overlays) -> dict[str, Floats]:
+        fading = self._fading.advance(charge.level_pct.shape[1])
         return {
-            "battery_pct": np.round(self._power.level_pct),
-            "charging": self._power.charging.astype(np.float64),
-            "strap_closed": worn.astype(np.float64),
-            "case_closed": (~self._is(Kind.CASE_OPENED)).astype(np.float64),
-            "sos": self._is(Kind.SOS).astype(np.float64),
-            "rssi_dbm": np.clip(np.round(self._rssi_dbm + 4.0 * self._fading.advance(dt_s)), -120, -45),
+            "battery_pct": np.round(charge.level_pct),
+            "charging": charge.charging.astype(np.float64),
+            "strap_closed": (~laid.on("strap_open")).astype(np.float64),
+            "case_closed": (~laid.on("case_open")).astype(np.float64),
+            "sos": laid.on("sos").astype(np.float64),
+            "rssi_dbm": np.clip(np.round(self._rssi_dbm + 4.0 * fading), -120, -45),
         }
 
-    def _is(self, kind: Kind) -> NDArray[np.bool_]:
-        flags = np.zeros(len(self.roster), np.bool_)
-        flags[self._scenes.rows(kind)] = True
-        return flags
+    def _note_empty(self, times_s: Floats, charge: Charge) -> None:
+        """When a forgotten battery gave out is known only once it has."""
+        for incident in self.script:
+            if incident.kind is Kind.DEAD_BATTERY and "empty_s" not in incident.parameters:
+                at = times_s[incident.row]
+                dead = (at >= incident.start_s) & (at < incident.end_s) & ~charge.alive[incident.row]
+                if dead.any():
+                    incident.parameters["empty_s"] = round(float(at[np.argmax(dead)]), 1)
 
-    def _time_ms(self) -> NDArray[np.int64]:
-        return np.asarray(self.start_ms + np.round(self._at_s * 1000.0).astype(np.int64))
+    def _day(self, times_s: Floats) -> Day:
+        hour = self._hour(times_s)
+        wakes = np.array([habits.wakes_h for habits in self._lives.habits])[:, None]
+        sleeps = np.array([habits.sleeps_h for habits in self._lives.habits])[:, None]
+        night = np.array([habits.job is Work.NIGHT for habits in self._lives.habits])[:, None]
+        return Day(hour, np.where(night, (hour > 8.2) & (hour < 14.5), (hour < wakes) | (hour >= sleeps)))
 
-    def _hour(self) -> Floats:
-        return np.asarray(local_minute(self._time_ms(), 0) + self._local_min) % 1440 / 60.0
+    def _hour(self, times_s: Floats) -> Floats:
+        return np.asarray((self.start_ms / 3.6e6 + times_s / HOUR + self._local_min[:, None] / 60.0) % 24.0)
+
+    def _local_offsets(self, registry: Registry) -> NDArray[np.int64]:
+        timezones = {org.id: offset_min(org.timezone, self.start_ms) for org in registry.orgs}
+        return np.array([timezones[org] for org in self.roster.org])
+
+    def _block_steps(self) -> int:
+        least, most = BLOCK_STEPS
+        return int(np.clip(BLOCK_READINGS // len(self.roster), least, most))
 
 
-def _stays_in(fences: Fences, n: int) -> NDArray[np.bool_]:
+def _confined(fences: Fences, n: int) -> NDArray[np.bool_]:
     """Wearers whose curfew never ends."""
     always = [k < 0 or bool(fences.weekly[k].minutes.sum() == WEEK_MIN) for k in fences.schedule.tolist()]
     flags = np.zeros(n, np.bool_)
@@ -132,38 +252,39 @@ def _stays_in(fences: Fences, n: int) -> NDArray[np.bool_]:
     return flags
 
 
-def _roaming_m(fences: Fences, n: int) -> Floats:
-    """How far from home a wearer's own places may lie: well within the keep-in, well off every keep-out."""
-    roaming_m = np.full(n, ROAMING_M)
-    wall_m = fences.distance_m(np.zeros((n, 2)))
-    for pair, distance_m in zip(fences.pairs, wall_m.tolist(), strict=True):
-        room_m = -distance_m if pair.zone.kind is ZoneKind.KEEP_IN else distance_m
-        if pair.zone.kind is not ZoneKind.CURFEW:
-            roaming_m[pair.row] = min(roaming_m[pair.row], ROAMING_SHARE * max(room_m, 0.0))
-    return roaming_m
+def _reach_m(fences: Fences, n: int) -> Floats:
+    """How far from home a wearer's own places may lie: as far as the widest side of the keep-in."""
+    reach_m = np.full(n, FARTHEST_REACH_M)
+    for number, pair in enumerate(fences.pairs):
+        if pair.zone.kind is ZoneKind.KEEP_IN:
+            widest = max(fences.wall_m(number, angle) for angle in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False))
+            reach_m[pair.row] = min(reach_m[pair.row], 0.9 * widest)
+    return reach_m
 
 
-def _script(options: Options, roster: Roster, fences: Fences, stays_in: NDArray[np.bool_]) -> Sequence[Incident]:
-    if not options.incidents:
-        return ()
-    return plan(
-        options.mix,
-        _able(roster, fences, stays_in),
-        seed=options.seed,
-        horizon_s=options.duration_s or HORIZON_S,
-        interval_s=options.interval_s,
-        silence_after_s=roster.silence_after_s.tolist(),
-    )
-
-
-def _able(roster: Roster, fences: Fences, stays_in: NDArray[np.bool_]) -> Mapping[Kind, list[int]]:
+def _able(
+    roster: Roster, fences: Fences, confined: NDArray[np.bool_], curfewed: NDArray[np.bool_], mix: Mapping[Kind, Mix]
+) -> Mapping[Kind, list[int]]:
     """Whom each kind can happen to."""
-    having = {kind: {pair.row for pair in fences.pairs if pair.zone.kind is kind} for kind in ZoneKind}
-    confined = set(np.flatnonzero(stays_in).tolist())
-    bound, banned = having[ZoneKind.KEEP_IN] - confined, having[ZoneKind.KEEP_OUT] - confined
-    able: dict[Kind, set[int]] = {kind: set(range(len(roster))) for kind in Kind}
-    able[Kind.ZONE_EXIT] = bound
-    able[Kind.ZONE_ENTER] = banned - bound or banned
-    able[Kind.CURFEW_ABSENCE] = confined or having[ZoneKind.CURFEW]
-    able[Kind.FAST_HEART] = set(np.flatnonzero(roster.measures).tolist())
+    stuck = set(np.flatnonzero(confined).tolist())
+    everybody = set(range(len(roster)))
+    with_pulse = set(np.flatnonzero(roster.measures).tolist())
+    bound, banned = rows_with(fences, ZoneKind.KEEP_IN) - stuck, rows_with(fences, ZoneKind.KEEP_OUT) - stuck
+    targets = {ZoneKind.KEEP_IN: bound, ZoneKind.KEEP_OUT: banned - bound or banned}
+    targets[ZoneKind.CURFEW] = rows_with(fences, ZoneKind.CURFEW)
+    free = everybody - set(np.flatnonzero(curfewed).tolist())
+    able: dict[Kind, set[int]] = {}
+    for kind in KINDS:
+        rows = targets[TARGET[kind]] if kind in TARGET else everybody
+        rows = rows & with_pulse if kind in NEEDS_PULSE else rows
+        rows = free if kind is Kind.ROUTINE_NIGHT else rows
+        able[kind] = rows - stuck if kind in _GOING_OUT else rows
+    if stuck and mix.get(Kind.CURFEW_ABSENCE, Mix()).at_s:
+        # A show at noon needs somebody whose curfew holds at noon.
+        able[Kind.CURFEW_ABSENCE] = stuck
     return {kind: sorted(rows) for kind, rows in able.items()}
+
+
+_GOING_OUT: Final = frozenset(
+    {Kind.PROTECTED_APPROACH, Kind.GATHERING, Kind.ROUTINE_NIGHT, Kind.ROUTINE_PLACE, Kind.CYCLING, Kind.CURFEW_LATE}
+)

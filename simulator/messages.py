@@ -1,64 +1,69 @@
-"""From a round's columns to wire messages, in the order in which they are sent."""
+"""From reports to wire messages: one payload a message, what is absent left out."""
 
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
-from schemas.wire import DeviceStatus, Fix, Reading, Uplink, Vitals
-from simulator.fleet import Round
+from schemas.wire import Source
 from simulator.plane import Floats
+from simulator.reports import DEVICE, FIX, VITALS, Reports
 
-FIRMWARE: Final = "1.4.2"
-_PULSE: Final = ("heart_rate_bpm", "hrv_rmssd_ms", "spo2_pct")
+FIRMWARE: Final = ("1.4.2", "1.3.0")
+"""Of most bands, and of those that know less."""
+
 _SWITCHES: Final = ("charging", "strap_closed", "case_closed", "sos")
+_SOURCES: Final = [source.value for source in Source]
+_YES_NO: Final = (False, True)
 _ENCODER: Final = msgspec.json.Encoder()
 
 
 class Message(NamedTuple):
-    """What one band says: the row it has on the roster, when (of the run, on the clock), and the reading's parts."""
+    """What one band says: its row on the roster, its number, when it reaches the broker, its readings as values."""
 
     row: int
-    at_s: float
-    time_ms: int
-    parts: dict[str, Any]
+    seq: int
+    sent_s: float
+    readings: list[dict[str, Any]]
 
 
-def messages(round_: Round, measures: NDArray[np.bool_]) -> Iterator[Message]:
-    """One message a band that sends, by time; vitals only where ``measures``, a pulse only where it is worn."""
-    rows = np.argsort(round_.at_s)
-    rows = rows[round_.sends[rows]]
-    device = {name: c.astype(np.bool_) if name in _SWITCHES else c for name, c in round_.device.items()}
-    columns = zip(
-        rows.tolist(),
-        round_.at_s[rows].tolist(),
-        round_.time_ms[rows].tolist(),
-        measures[rows].tolist(),
-        round_.worn[rows].tolist(),
-        _records(round_.fix, rows),
-        _records(round_.vitals, rows),
-        _records(device, rows),
-        strict=True,
+def messages(reports: Reports, old_firmware: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterator[Message]:
+    """The messages of some reports, in their order."""
+    readings = list(_readings(reports, old_firmware))
+    starts = np.flatnonzero(np.diff(reports.message, prepend=-1))
+    ends = [*starts[1:].tolist(), len(reports)]
+    heads = zip(
+        reports.row[starts].tolist(), reports.seq[starts].tolist(), reports.sent_s[starts].tolist(), strict=True
     )
-    for row, at_s, time_ms, measured, worn, fix, vitals, status in columns:
-        parts = {"fix": Fix(**fix), "device": DeviceStatus(**status, firmware=FIRMWARE)}
-        if measured:
-            parts["vitals"] = Vitals(**(vitals if worn else _without_pulse(vitals)))
-        yield Message(row, at_s, time_ms, parts)
+    for (row, seq, sent_s), first, end in zip(heads, starts.tolist(), ends, strict=True):
+        yield Message(row, seq, sent_s, readings[first:end])
 
 
-def payload(message: Message, seq: int, time_ms: int) -> bytes:
-    """The bytes of ``…/up`` for a message stamped with a time."""
-    return _ENCODER.encode(Uplink(v=1, seq=seq, readings=[Reading(time_ms=time_ms, **message.parts)]))
+def payload(message: Message, seq: int) -> bytes:
+    """The bytes of ``…/up`` for a message under a number."""
+    return _ENCODER.encode({"v": 1, "seq": seq, "readings": message.readings})
 
 
-def _records(columns: dict[str, Any], rows: NDArray[np.intp]) -> Iterator[dict[str, Any]]:
-    names = tuple(columns)
-    values: list[list[Floats]] = [column[rows].tolist() for column in columns.values()]
-    return (dict(zip(names, record, strict=True)) for record in zip(*values, strict=True))
+def _readings(reports: Reports, old_firmware: np.ndarray[Any, np.dtype[np.bool_]]) -> Iterator[dict[str, Any]]:
+    fixes, vitals = _records(reports.columns, FIX), _records(reports.columns, VITALS)
+    devices = _records(reports.columns, DEVICE)
+    old = old_firmware[reports.row].tolist()
+    for time_ms, fix, body, device, is_old in zip(reports.time_ms.tolist(), fixes, vitals, devices, old, strict=True):
+        reading: dict[str, Any] = {"time_ms": time_ms}
+        if fix:
+            fix["source"] = _SOURCES[int(fix["source"])]
+            reading["fix"] = fix
+        if body:
+            reading["vitals"] = body
+        for name in _SWITCHES:
+            device[name] = _YES_NO[int(device[name])]
+        device["firmware"] = FIRMWARE[is_old]
+        reading["device"] = device
+        yield reading
 
 
-def _without_pulse(vitals: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in vitals.items() if name not in _PULSE}
+def _records(columns: dict[str, Floats], names: tuple[str, ...]) -> Iterator[dict[str, Any]]:
+    """One mapping a row, without what is NaN: the only value that is not equal to itself."""
+    values = zip(*(columns[name].tolist() for name in names), strict=True)
+    return ({n: v for n, v in zip(names, record, strict=True) if v == v} for record in values)  # noqa: PLR0124

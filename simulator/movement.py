@@ -1,139 +1,111 @@
-"""How wearers move: they stay at places, walk or ride between them along smooth paths, and are home at night."""
+"""Where everybody is: tracks extended day by day from habits and script, and read off at any time."""
 
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.kinds import DAY, HOUR
+from simulator.lives import Departure, Lives
 from simulator.plane import Floats
+from simulator.scenes import STAGED_WITHIN_S, Scenes
+from simulator.script import Incident
+from simulator.ways import Track, Ways, sampled
 
-PLACES: Final = 4
-STAY_S: Final = 2400.0
-NAP_S: Final = 1800.0
-RIDE_FROM_M: Final = 500.0
-RIDING_SHARE: Final = 0.4
-OUT_SHARE: Final = 0.6
-"""How many of those who may be out by day are not at home when a run begins."""
+MOVING_MPS: Final = 0.2
 
-UNDER_WAY_SHARE: Final = 0.6
-"""How many of those are on their way."""
 
-Flags = NDArray[np.bool_]
+class Motion(NamedTuple):
+    """True motion over a block (bands x steps): metres in each wearer's plane, m/s, degrees, ``Mode``, roof 0-1.
+
+    ``travelled_m`` is the path since the step before.
+    """
+
+    xy: Floats
+    speed_mps: Floats
+    heading_deg: Floats
+    travelled_m: Floats
+    mode: NDArray[np.int8]
+    roof: Floats
 
 
 class Movement:
-    """True positions (metres in each wearer's plane, home is the origin) and what they do next.
+    """Tracks of all wearers; ``start_hour`` and ``weekday`` are local at the run's beginning (Monday is 0)."""
 
-    ``roam_m`` (one a wearer) is how far own places lie from home at most; 0 stays in. Paths are
-    quadratic curves within the hull of their places, so a convex zone that holds the places holds the way.
-    """
+    def __init__(
+        self, rng: np.random.Generator, lives: Lives, scenes: Scenes, script: Sequence[Incident], start_hour: float,
+        weekday: int,
+    ) -> None:  # fmt: skip
+        self._lives = lives
+        self._ways = Ways(rng, lives)
+        self._scenes = scenes
+        self._midnight_s = -start_hour * HOUR
+        self._weekday = weekday
+        self._day = 0
+        self._outings: dict[int, list[tuple[float, float, list[Departure]]]] = {}
+        self._tracks = [self._begin(row, script) for row in range(len(lives.habits))]
+        for incident in script:
+            self._schedule(incident)
 
-    def __init__(self, rng: np.random.Generator, roam_m: Floats, start_h: float) -> None:
-        n = len(roam_m)
-        self._rng = rng
-        self._n = n
-        self._rises_h = rng.uniform(6.3, 8.3, n)
-        self._retires_h = rng.uniform(19.3, 21.2, n)
-        self._stays_in = roam_m <= 0
-        self._places = self._own_places(roam_m)
-        self._at = np.zeros(n, np.intp)
-        self._held_until_s = np.full(n, -np.inf)
-        self._rest_until_s = rng.exponential(STAY_S, n)
-        self._path = np.zeros((n, 3, 2))
-        self._length_m = np.zeros(n)
-        self._done_m = np.zeros(n)
-        self._cruise_mps = np.ones(n)
-        self.xy = np.zeros((n, 2))
-        self.speed_mps = np.zeros(n)
-        self.heading_deg = np.zeros(n)
-        self._begin_the_day(start_h)
+    def over(self, times_s: Floats) -> Motion:
+        """Motion at each band's times of the run (bands x steps, rising)."""
+        while self._midnight_s + self._day * DAY <= float(times_s[:, -1].max()):
+            self._plan_day()
+        step_s = float(times_s[0, 1] - times_s[0, 0]) if times_s.shape[1] > 1 else 1.0
+        for track in self._tracks:
+            track.forget_before(float(times_s[:, 0].min()) - 2 * step_s)
+        with_before = np.concatenate([times_s[:, :1] - step_s, times_s], axis=1)
+        x, y, along, mode, roof = sampled(self._tracks, with_before)
+        travelled_m = np.diff(along, axis=1)
+        dx, dy = np.diff(x, axis=1), np.diff(y, axis=1)
+        return Motion(
+            xy=np.stack([x[:, 1:], y[:, 1:]], axis=2),
+            speed_mps=travelled_m / step_s,
+            heading_deg=np.degrees(np.arctan2(dx, dy)) % 360.0,
+            travelled_m=travelled_m,
+            mode=mode[:, 1:].astype(np.int8),
+            roof=roof[:, 1:],
+        )
 
-    def advance(self, now_s: Floats, dt_s: Floats, hour: Floats) -> None:
-        """Move everybody by ``dt_s`` to ``now_s`` (seconds of the run, one a wearer; ``hour`` is local)."""
-        before = self.xy.copy()
-        moving = self._done_m < self._length_m
-        pace_mps = self._cruise_mps * self._rng.normal(1.0, 0.08, self._n).clip(0.75, 1.25)
-        self._done_m = np.where(moving, np.minimum(self._done_m + pace_mps * dt_s, self._length_m), self._length_m)
-        self.xy[moving] = self._on_path()[moving]
-        arrived = moving & (self._done_m >= self._length_m)
-        stay_s = self._rng.exponential(STAY_S, self._n)
-        self._rest_until_s[arrived] = np.maximum(now_s + stay_s, self._held_until_s)[arrived]
-        self._measure(before, dt_s)
-        self._depart(now_s, hour)
+    def between(self, rows: NDArray[np.intp], from_s: Floats, to_s: Floats, points: int) -> tuple[Floats, Floats]:
+        """Times and positions at so many equal parts of some bands' time spans (spans x points)."""
+        share = np.linspace(0.0, 1.0, points)
+        times = from_s[:, None] + share * (to_s - from_s)[:, None]
+        xy = np.empty((*times.shape, 2))
+        for number, row in enumerate(rows.tolist()):
+            track = self._tracks[row]
+            xy[number, :, 0] = np.interp(times[number], track.t, track.x)
+            xy[number, :, 1] = np.interp(times[number], track.t, track.y)
+        return times, xy
 
-    def stage(self, row: int, xy: Floats, until_s: float) -> None:
-        """Stand at a point from now to a time of the run."""
-        self.xy[row] = xy
-        self.hold(row, until_s)
+    def _begin(self, row: int, script: Sequence[Incident]) -> Track:
+        staged = (self._scenes.stage(incident) for incident in script if incident.row == row)
+        place = next((place for place in staged if place), None)
+        return Track.at(place or self._lives.habits[row].home, self._midnight_s)
 
-    def hold(self, row: int, until_s: float) -> None:
-        """Stop here, and stay until a time of the run."""
-        self._length_m[row] = self._done_m[row]
-        self._at[row] = -1
-        self._held_until_s[row] = self._rest_until_s[row] = until_s
+    def _schedule(self, incident: Incident) -> None:
+        departures = self._scenes.departures(incident)
+        if departures:
+            first_s = 0.0 if incident.start_s <= STAGED_WITHIN_S else departures[0].at_s
+            span = (-np.inf if first_s == 0.0 else first_s, departures[-1].at_s, departures)
+            self._outings.setdefault(incident.row, []).append(span)
 
-    def send(self, row: int, to: Floats, speed_mps: float, until_s: float) -> None:
-        """Go straight to a point now, and stay there until a time of the run."""
-        self._set_out(np.array([row]), to[None, :], np.zeros(1), np.array([speed_mps]))
-        self._at[row] = -1
-        self._held_until_s[row] = until_s
+    def _plan_day(self) -> None:
+        start_s = self._midnight_s + self._day * DAY
+        for row, track in enumerate(self._tracks):
+            outings = self._outings.get(row, ())
+            life = self._lives.day(row, start_s, (self._weekday + self._day) % 7)
+            free = [d for d in life if not any(a <= d.at_s < b for a, b, _ in outings)]
+            special = [d for _, _, way in outings for d in way if start_s <= d.at_s < start_s + DAY]
+            way = [(d, False) for d in free] + [(d, True) for d in special]
+            for departure, scripted in sorted(way, key=lambda step: step[0].at_s):
+                self._depart(row, track, departure, scripted=scripted)
+            track.stay_until(max(track.t[-1], start_s + DAY))
+        self._day += 1
 
-    def _own_places(self, roam_m: Floats) -> Floats:
-        """Home first, then places at 0.25 to 1 of the roaming distance (n x places x 2)."""
-        angle = self._rng.uniform(0, 2 * np.pi, (self._n, PLACES))
-        away = roam_m[:, None] * self._rng.uniform(0.25, 1.0, (self._n, PLACES))
-        places = np.stack([away * np.cos(angle), away * np.sin(angle)], axis=2)
-        places[:, 0] = 0.0
-        return np.asarray(places)
-
-    def _begin_the_day(self, start_h: float) -> None:
-        out = ~self._home_hours(np.full(self._n, start_h)) & (self._rng.random(self._n) < OUT_SHARE)
-        self._at = np.where(out, self._rng.integers(1, PLACES, self._n), 0)
-        self.xy = self._places[np.arange(self._n), self._at].copy()
-        leaving = out & (self._rng.random(self._n) < UNDER_WAY_SHARE)
-        self._rest_until_s[leaving] = -1.0
-        self._depart(np.zeros(self._n), np.full(self._n, start_h))
-        self._done_m = self._length_m * np.where(leaving, self._rng.uniform(0.0, 0.8, self._n), 0.0)
-        self.xy[leaving] = self._on_path()[leaving]
-
-    def _home_hours(self, hour: Floats) -> Flags:
-        return np.asarray(self._stays_in | (hour < self._rises_h) | (hour >= self._retires_h))
-
-    def _depart(self, now_s: Floats, hour: Floats) -> None:
-        resting = (self._done_m >= self._length_m) & (now_s >= self._held_until_s)
-        homebound = self._home_hours(hour)
-        due = resting & ((now_s >= self._rest_until_s) | (homebound & (self._at != 0)))
-        asleep = due & homebound & (self._at == 0)
-        self._rest_until_s[asleep] = (now_s + NAP_S)[asleep]
-        rows = np.flatnonzero(due & ~asleep)
-        if not len(rows):
-            return
-        step = self._rng.integers(1, PLACES, len(rows))
-        self._at[rows] = np.where(homebound[rows], 0, (np.maximum(self._at[rows], 0) + step) % PLACES)
-        to = self._places[rows, self._at[rows]]
-        far = np.hypot(*(to - self.xy[rows]).T) > RIDE_FROM_M
-        rides = far & (self._rng.random(len(rows)) < RIDING_SHARE)
-        speed_mps = np.where(rides, self._rng.uniform(5.0, 8.5, len(rows)), self._rng.uniform(1.1, 1.6, len(rows)))
-        self._set_out(rows, to, self._rng.uniform(-0.2, 0.2, len(rows)), speed_mps)
-
-    def _set_out(self, rows: NDArray[np.intp], to: Floats, bend: Floats, speed_mps: Floats) -> None:
-        start = self.xy[rows]
-        across = np.stack([start[:, 1] - to[:, 1], to[:, 0] - start[:, 0]], axis=1)
-        middle = (start + to) / 2.0 + bend[:, None] * across
-        self._path[rows] = np.stack([start, middle, to], axis=1)
-        # A bend of one fifth makes the way at most 3 % longer than its chord.
-        self._length_m[rows] = np.hypot(*across.T) * (1.0 + 2.0 / 3.0 * bend**2)
-        self._done_m[rows] = 0.0
-        self._cruise_mps[rows] = speed_mps
-
-    def _on_path(self) -> Floats:
-        share = np.divide(self._done_m, self._length_m, out=np.ones(self._n), where=self._length_m > 0)[:, None]
-        start, middle, end = (self._path[:, k] for k in range(3))
-        return np.asarray((1 - share) ** 2 * start + 2 * share * (1 - share) * middle + share**2 * end)
-
-    def _measure(self, before: Floats, dt_s: Floats) -> None:
-        moved: Any = self.xy - before
-        metres = np.hypot(moved[:, 0], moved[:, 1])
-        self.speed_mps = np.divide(metres, dt_s, out=np.zeros(self._n), where=dt_s > 0)
-        heading = np.degrees(np.arctan2(moved[:, 0], moved[:, 1])) % 360.0
-        self.heading_deg = np.where(metres > 0, heading, self.heading_deg)
+    def _depart(self, row: int, track: Track, departure: Departure, *, scripted: bool) -> None:
+        """Set out when it is time, or when the way before has ended."""
+        if track.t[-1] < departure.at_s:
+            track.stay_until(departure.at_s)
+        self._ways.go(row, track, departure.to, departure.mode, departure.speed_mps, straight=scripted)

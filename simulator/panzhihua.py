@@ -40,6 +40,8 @@ CORNERS: Final = 10
 CONFINED_EACH: Final = 25
 BANNED_EACH: Final = 8
 CONSENT_SHARE: Final = 0.88
+RANGE_M: Final = (500.0, 1_100.0)
+ORDER_AGE_DAYS: Final = 60
 
 
 class District(NamedTuple):
@@ -79,7 +81,15 @@ class Home(NamedTuple):
 
 
 def demo_registry(
-    *, seed: int, wearers: int, now_ms: int, interval_s: float = 5.0, silence_after_s: float = 20.0
+    *,
+    seed: int,
+    wearers: int,
+    now_ms: int,
+    interval_s: float = 5.0,
+    silence_after_s: float = 20.0,
+    range_m: tuple[float, float] = RANGE_M,
+    consent_share: float = CONSENT_SHARE,
+    order_age_days: int = ORDER_AGE_DAYS,
 ) -> Registry:
     """A registry of that many wearers, one band each; a function of its arguments alone.
 
@@ -95,8 +105,8 @@ def demo_registry(
     rng = np.random.default_rng([seed, 0])
     now = datetime.fromtimestamp(now_ms // 86_400_000 * 86_400, UTC)
     people = [_wearer(number, district, rng) for number, district in enumerate(_districts(wearers), 1)]
-    homes = [_home(_district(person.org), rng) for person in people]
-    since = [now - timedelta(days=int(rng.integers(3, 60))) for _ in people]
+    homes = [_home(_district(person.org), rng, range_m) for person in people]
+    since = [now - timedelta(days=int(rng.integers(3, order_age_days))) for _ in people]
     return Registry(
         orgs=_orgs(),
         wearers=people,
@@ -109,7 +119,7 @@ def demo_registry(
         consents=[
             Consent(wearer=w.id, document=f"演示同意书〔2026〕{n}号", valid_from=at)
             for n, (w, at) in enumerate(zip(people, since, strict=True), 1)
-            if rng.random() < CONSENT_SHARE
+            if rng.random() < consent_share
         ],
         schedules=[_schedule("night", "22:00", "06:00"), _schedule("all-day", "00:00", "24:00")],
         zones=[*_shared_zones(), *_own_zones(people, homes, rng)],
@@ -166,12 +176,12 @@ def _is_confined(number: int) -> bool:
     return number % CONFINED_EACH == CONFINED_EACH // 2
 
 
-def _home(district: District, rng: np.random.Generator) -> Home:
+def _home(district: District, rng: np.random.Generator, range_m: tuple[float, float]) -> Home:
     """1 to 3 km from the town's middle, so far from its school that the keep-in leaves it out."""
     away_m, angle = rng.uniform(1_100.0, 3_000.0), rng.uniform(0.0, 2.0 * np.pi)
     lat, lon = _beside(district.lat, district.lon, away_m * np.cos(angle), away_m * np.sin(angle))
     room_m = away_m - SCHOOL_RADIUS_M - CLEARANCE_M
-    return Home(lat, lon, float(min(rng.uniform(500.0, 1_100.0), room_m)))
+    return Home(lat, lon, float(min(rng.uniform(*range_m), room_m)))
 
 
 def _beside(lat: float, lon: float, east_m: float, north_m: float) -> tuple[float, float]:

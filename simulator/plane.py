@@ -29,6 +29,18 @@ class Plane:
         """
         return self.lat + xy[:, 1] / METRES_PER_DEGREE, self.lon + xy[:, 0] / self._metres_per_degree_east
 
+    def degrees_of(self, row: int, east_m: float, north_m: float) -> tuple[float, float]:
+        """Latitude and longitude of a point in the plane of one row."""
+        lat = self.lat[row] + north_m / METRES_PER_DEGREE
+        return float(lat), float(self.lon[row] + east_m / self._metres_per_degree_east[row])
+
+    def block_degrees(self, xy: Floats) -> tuple[Floats, Floats]:
+        """The same for a block of points (bands x steps x 2), each row in its own plane."""
+        return (
+            self.lat[:, None] + xy[..., 1] / METRES_PER_DEGREE,
+            self.lon[:, None] + xy[..., 0] / self._metres_per_degree_east[:, None],
+        )
+
     def to_metres(self, row: int, lat: Floats, lon: Floats) -> Floats:
         """Points (n x 2) in the plane of one row."""
         east = (lon - self.lon[row]) * self._metres_per_degree_east[row]

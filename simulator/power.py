@@ -1,33 +1,59 @@
 """Batteries: three days on a charge, two hours to fill, put on the charger at home before they die."""
 
-from typing import Final
+from collections.abc import Sequence
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.kinds import Kind
 from simulator.plane import Floats
+from simulator.script import Incident
 
 CHARGE_PCT_PER_S: Final = 100.0 / 7_000.0
 FULL_PCT: Final = 99.0
-Columns = dict[str, Floats]
+DROPS: Final = (Kind.LOW_BATTERY, Kind.DEAD_BATTERY)
+
+
+class Charge(NamedTuple):
+    """Battery over a block (bands x steps): per cent, on the charger, any power left."""
+
+    level_pct: Floats
+    charging: NDArray[np.bool_]
+    alive: NDArray[np.bool_]
 
 
 class Power:
     """Charge of all bands; each wearer plugs in below an own level, never under the one that worries anybody."""
 
-    def __init__(self, rng: np.random.Generator, n: int) -> None:
-        self._drain_pct_per_s = 100.0 / (rng.uniform(60.0, 84.0, n) * 3_600.0)
+    def __init__(self, rng: np.random.Generator, n: int, dt_s: float, script: Sequence[Incident]) -> None:
+        self._dt_s = dt_s
+        self._drain_pct = dt_s * 100.0 / (rng.uniform(60.0, 84.0, n) * 3_600.0)
         self._plugs_in_pct = rng.uniform(32.0, 45.0, n)
-        self.level_pct = rng.uniform(46.0, 100.0, n)
-        self.charging: NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self._level_pct = rng.uniform(46.0, 100.0, n)
+        self._charging: NDArray[np.bool_] = np.zeros(n, np.bool_)
+        self._drops = [incident for incident in script if incident.kind in DROPS]
 
-    def advance(self, dt_s: Floats, forgotten: NDArray[np.bool_]) -> None:
-        """Drain or charge by ``dt_s``; a ``forgotten`` band is not plugged in however low it is."""
-        wants = (self.level_pct < self._plugs_in_pct) | (self.charging & (self.level_pct < FULL_PCT))
-        self.charging = wants & ~forgotten
-        rate = np.where(self.charging, CHARGE_PCT_PER_S, -self._drain_pct_per_s)
-        self.level_pct = np.clip(self.level_pct + rate * dt_s, 1.0, 100.0)
+    def advance(self, times_s: Floats, forgotten: NDArray[np.bool_], at_home: NDArray[np.bool_]) -> Charge:
+        """Drain or charge over a block; a ``forgotten`` band is not plugged in, others only ``at_home``."""
+        dropped = self._dropped(times_s)
+        level, charging = np.empty(times_s.shape[::-1]), np.empty(times_s.shape[::-1], np.bool_)
+        for step in range(times_s.shape[1]):
+            self._level_pct = np.fmin(self._level_pct, dropped[:, step])
+            wants = (self._level_pct < self._plugs_in_pct) | (self._charging & (self._level_pct < FULL_PCT))
+            urgent = self._level_pct < self._plugs_in_pct - 8.0
+            self._charging = wants & ~forgotten[:, step] & (at_home[:, step] | self._charging | urgent)
+            change = np.where(self._charging, CHARGE_PCT_PER_S * self._dt_s, -self._drain_pct)
+            self._level_pct = np.clip(self._level_pct + change, 0.0, 100.0)
+            level[step], charging[step] = self._level_pct, self._charging
+        return Charge(np.ascontiguousarray(level.T), np.ascontiguousarray(charging.T), np.asarray(level.T > 0.0))
 
-    def drop(self, row: int, level_pct: float) -> None:
-        """The fuel gauge of a worn cell corrects itself downwards."""
-        self.level_pct[row] = min(self.level_pct[row], level_pct)
+    def _dropped(self, times_s: Floats) -> Floats:
+        """The fuel gauge of a worn cell corrects itself downwards: the level it falls to, NaN where it does not."""
+        dropped = np.full(times_s.shape, np.nan)
+        for incident in self._drops:
+            at = times_s[incident.row]
+            first = np.flatnonzero((at >= incident.start_s) & (at < incident.end_s))
+            if len(first) and at[first[0]] - incident.start_s <= self._dt_s:
+                dropped[incident.row, first[0]] = incident.parameters["level_pct"]
+        return dropped

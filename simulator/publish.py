@@ -1,25 +1,29 @@
-"""A run live over MQTT: every band reports in its place of the interval, in real time."""
+"""A run live over MQTT: every band reports in its place of the interval, in real time or faster, and obeys commands."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Final, NamedTuple, Protocol
 
 import msgspec
+from msgspec import UNSET
 
 from schemas.registry import Registry
-from schemas.topics import Channel
+from schemas.topics import Channel, parse_topic
+from schemas.wire import Command, CommandAck, CommandType
 from simulator.capture import topics_of
 from simulator.fleet import Fleet
 from simulator.link import Broker, Link, open_links
 from simulator.messages import Message, messages, payload
 from simulator.options import Options
 from simulator.sequence import Sequences
-from simulator.truth import write_truth
+from simulator.truth import write_lines
 
 DRAIN_S: Final = 15.0
 POLL_S: Final = 0.05
+_COMMAND: Final = msgspec.json.Decoder(Command)
 
 
 class Stop(Protocol):
@@ -70,65 +74,94 @@ def run_live(
     on_progress: Callable[[Sent], None] = lambda _: None,
     files: Files = Files(),
     connections: int = 2,
+    speed: float = 1.0,
     connect: Callable[[Broker, int], Sequence[Link]] = open_links,
 ) -> Sent:
     """Publish until the duration is over or ``stop`` is set, then wait (at most 15 s) for what is unacknowledged.
 
-    ``on_progress`` hears of every round. A broker that is away is waited for: bands store and forward.
-    Readings carry the time at which they are published.
+    ``on_progress`` hears of every round of reports. A broker that is away is waited for: bands store and forward.
+    At a ``speed`` other than 1 simulated time runs so many times faster and ends now, so that nothing lies in the
+    future; that needs a duration (``ValueError``).
     """
-    run = _Run(Fleet(options, registry, start_ms=now_ms()), files, connect(broker, connections), now_ms)
+    if speed != 1.0 and options.duration_s is None:
+        raise ValueError("a run that is faster than time needs an end: give duration_s")
+    ahead_s = (options.duration_s or 0.0) * (1.0 - 1.0 / speed)
+    run = _Run(options, registry, files, connect(broker, connections), _Pace(now_ms, speed, ahead_s))
     try:
         run.announce(b"online")
-        for message in _paced(run.fleet, options, now_ms, stop, lambda: on_progress(run.sent())):
+        for message in run.paced(stop, on_progress):
             run.send(message)
     finally:
         sent = run.finish()
     return sent
 
 
-def _paced(
-    fleet: Fleet, options: Options, now_ms: Callable[[], int], stop: Stop, on_round: Callable[[], None]
-) -> Iterator[Message]:
-    """Every message when it is due; one that is late is sent at once."""
-    number = 0
-    while True:
-        for message in messages(fleet.advance(number), fleet.roster.measures):
-            if options.duration_s is not None and message.at_s >= options.duration_s:
-                return
-            if stop.wait(max(0.0, (message.time_ms - now_ms()) / 1000.0)):
-                return
-            yield message
-        on_round()
-        number += 1
+class _Pace:
+    """When a time of the run is due on the clock of whoever watches."""
+
+    def __init__(self, now_ms: Callable[[], int], speed: float, ahead_s: float) -> None:
+        self.now_ms = now_ms
+        self._speed = speed
+        self._began_ms = now_ms()
+        self.start_ms = self._began_ms - round(ahead_s * 1000.0)
+
+    def due_in_s(self, at_s: float) -> float:
+        """Seconds from now until a time of the run; negative when it has passed."""
+        return (self._began_ms + at_s / self._speed * 1000.0 - self.now_ms()) / 1000.0
+
+    def elapsed_s(self) -> float:
+        """The time of the run."""
+        return (self.now_ms() - self._began_ms) / 1000.0 * self._speed
 
 
 class _Run:
     """What a run holds: its fleet, links, numbers and log."""
 
-    def __init__(self, fleet: Fleet, files: Files, links: Sequence[Link], now_ms: Callable[[], int]) -> None:
-        self.fleet = fleet
+    def __init__(self, options: Options, registry: Registry, files: Files, links: Sequence[Link], pace: _Pace) -> None:
+        # On a real wire nobody needs to pretend how long a message takes.
+        self._fleet = Fleet(options, registry, start_ms=pace.start_ms, transit_s=(0.0, 0.0))
+        self._duration_s = options.duration_s
         self._files = files
         self._links = links
-        self._now_ms = now_ms
-        self._topics = topics_of(fleet)
-        self._seqs = Sequences(fleet.roster.device, files.state)
+        self._pace = pace
+        self._topics = topics_of(self._fleet)
+        self._answers = topics_of(self._fleet, Channel.ACK)
+        self._seqs = Sequences(self._fleet.roster.device, files.state)
+        self._fleet.number_from(self._seqs.next)
         self._announced = 0
         self._messages = 0
         self._log: list[Published] = []
+        self._orders: SimpleQueue[tuple[str, Command]] = SimpleQueue()
+        self._hear()
+
+    def paced(self, stop: Stop, on_progress: Callable[[Sent], None]) -> Iterator[Message]:
+        """Every message when it is due; one that is late is sent at once."""
+        for number, reports in enumerate(self._fleet.slices()):
+            for message in messages(reports, self._fleet.old_firmware):
+                if self._duration_s is not None and message.sent_s >= self._duration_s:
+                    return
+                if stop.wait(max(0.0, self._pace.due_in_s(message.sent_s))):
+                    return
+                yield message
+            self._obey()
+            on_progress(self.sent())
+            ended = self._duration_s is not None and self._fleet.dt_s * (number + 1) >= self._duration_s
+            if ended or stop.wait(max(0.0, self._pace.due_in_s(self._fleet.dt_s * number))):
+                return
 
     def announce(self, word: bytes) -> None:
         """Tell each band's retained presence."""
-        for row, topic in enumerate(topics_of(self.fleet, Channel.STATUS)):
+        for row, topic in enumerate(topics_of(self._fleet, Channel.STATUS)):
             self._link(row).publish(topic, word, retain=True)
         self._announced += len(self._topics)
 
     def send(self, message: Message) -> None:
-        at_ms, seq = self._now_ms(), self._seqs.take(message.row)
-        self._link(message.row).publish(self._topics[message.row], payload(message, seq, at_ms))
+        self._seqs.use(message.row, message.seq)
+        self._link(message.row).publish(self._topics[message.row], payload(message, message.seq))
         self._messages += 1
         if self._files.log is not None:
-            self._log.append(Published(device=self.fleet.roster.device[message.row], seq=seq, published_ms=at_ms))
+            device = self._fleet.roster.device[message.row]
+            self._log.append(Published(device=device, seq=message.seq, published_ms=self._pace.now_ms()))
 
     def sent(self) -> Sent:
         """What the broker acknowledged beyond the announcements is telemetry: it answers in order."""
@@ -138,7 +171,7 @@ class _Run:
 
     def finish(self) -> Sent:
         """Leave: wait for the last answers, bands go offline, numbers, log and truth are written."""
-        end_s = (self._now_ms() - self.fleet.start_ms) / 1000.0
+        end_s = min(self._pace.elapsed_s(), self._duration_s or float("inf"))
         self._drain()
         sent = self.sent()
         self.announce(b"offline")
@@ -149,6 +182,35 @@ class _Run:
         self._seqs.close()
         self._write(end_s)
         return sent
+
+    def _hear(self) -> None:
+        """Listen for commands; whatever is no command of ours is somebody else's mistake and costs nothing."""
+        known = set(self._fleet.roster.device)
+
+        def take(topic: str, body: bytes) -> None:
+            parts = parse_topic(topic)
+            if parts is not None and parts.device in known:
+                try:
+                    self._orders.put((parts.device, _COMMAND.decode(body)))
+                except msgspec.MsgspecError:
+                    return
+
+        down = topics_of(self._fleet, Channel.DOWN)
+        for number, link in enumerate(self._links):
+            link.subscribe(down[number :: len(self._links)], take)
+
+    def _obey(self) -> None:
+        """Do what was commanded since the last round, and answer."""
+        while not self._orders.empty():
+            device, command = self._orders.get()
+            row = self._fleet.roster.device.index(device)
+            refusal = _refusal(command)
+            if command.type is CommandType.PLAN and not refusal:
+                until_ms = command.until_ms if isinstance(command.until_ms, int) else None
+                self._fleet.command(row, float(command.interval_s), until_ms)  # type: ignore[arg-type]
+            ack = CommandAck(id=command.id, ok=not refusal, time_ms=self._pace.now_ms(), detail=refusal or UNSET)
+            self._link(row).publish(self._answers[row], msgspec.json.encode(ack))
+            self._announced += 1
 
     def _drain(self) -> None:
         """Wait, a while, for the broker to take what is still on its way."""
@@ -162,7 +224,14 @@ class _Run:
         if self._files.log is not None:
             self._files.log.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in self._log))
         if self._files.truth is not None:
-            write_truth(self.fleet.truth(end_s), self._files.truth)
+            write_lines(self._fleet.truth(end_s), self._files.truth)
 
     def _link(self, row: int) -> Link:
         return self._links[row % len(self._links)]
+
+
+def _refusal(command: Command) -> str:
+    """Why a band does not do what it is told; empty if it does."""
+    if command.type is CommandType.PLAN and not (isinstance(command.interval_s, float) and command.interval_s > 0):
+        return "a plan needs interval_s, more than 0"
+    return ""

@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from schemas.registry import Datum, Org, Registry, Wearer, Zone, ZoneKind
+from schemas.registry import Datum, Org, Registry, Wearer, Zone, ZoneKind, epoch_ms
 from simulator.plane import Floats, Plane
 
 NOWHERE_DEG: Final = (26.5823, 101.7185)
@@ -25,7 +25,9 @@ class Roster:
     org: tuple[str, ...]
     zones: tuple[tuple[Zone, ...], ...]
     measures: np.ndarray[Any, np.dtype[np.bool_]]
+    interval_s: Floats
     silence_after_s: Floats
+    leaves: tuple[tuple[tuple[int, int], ...], ...]
     plane: Plane
 
     @classmethod
@@ -42,6 +44,10 @@ class Roster:
             raise ValueError("no band is assigned to a wearer at the start: add assignments to the registry")
         consents = {c.wearer for c in registry.consents if _holds(c.valid_from, c.valid_to, at)}
         silence = {plan.grade: plan.silence_after_s for plan in registry.plans}
+        interval = {plan.grade: plan.interval_s for plan in registry.plans}
+        leaves: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for leave in sorted(registry.leaves, key=lambda leave: leave.valid_from):
+            leaves[leave.wearer].append((epoch_ms(leave.valid_from), epoch_ms(leave.valid_to)))
         zones = _zones_of(registry, worn.values())
         homes = np.array([_home(zones[wearer.id]) for wearer in worn.values()])
         return cls(
@@ -49,6 +55,8 @@ class Roster:
             org=tuple(org_of[device] for device in worn),
             zones=tuple(tuple(z for z in zones[w.id] if z.kind is not ZoneKind.INTEREST) for w in worn.values()),
             measures=np.array([wearer.id in consents for wearer in worn.values()], np.bool_),
+            interval_s=np.array([interval.get(wearer.grade, 60.0) for wearer in worn.values()], np.float64),
+            leaves=tuple(tuple(leaves[wearer.id]) for wearer in worn.values()),
             silence_after_s=np.array([silence.get(wearer.grade, 600.0) for wearer in worn.values()], np.float64),
             plane=Plane(homes[:, 0], homes[:, 1]),
         )

@@ -16,32 +16,31 @@ class Sequences:
     The file always lies ahead of what was sent: after a crash numbers are skipped, never used twice.
 
     >>> seqs = Sequences(["band-1"], None)
-    >>> seqs.take(0), seqs.take(0)
-    (0, 1)
+    >>> seqs.use(0, 0)
+    >>> seqs.next
+    [1]
     """
 
     def __init__(self, devices: Sequence[str], path: Path | None) -> None:
         self._devices = devices
         self._path = path
         self._known = _STATE.decode(path.read_bytes()) if path is not None and path.exists() else {}
-        self._next = [self._known.get(device, 0) for device in devices]
+        self.next = [self._known.get(device, 0) for device in devices]
         self._reserved: list[int] = []
         self._save(RESERVE)
 
-    def take(self, row: int) -> int:
-        """The number of a band's next message."""
-        seq = self._next[row]
-        self._next[row] += 1
-        if self._next[row] > self._reserved[row]:
+    def use(self, row: int, seq: int) -> None:
+        """A band's number is about to be used; one sent again changes nothing."""
+        self.next[row] = max(self.next[row], seq + 1)
+        if self.next[row] > self._reserved[row]:
             self._save(RESERVE)
-        return seq
 
     def close(self) -> None:
         """Give back what was reserved and not used."""
         self._save(0)
 
     def _save(self, ahead: int) -> None:
-        self._reserved = [seq + ahead for seq in self._next]
+        self._reserved = [seq + ahead for seq in self.next]
         if self._path is None:
             return
         self._known |= dict(zip(self._devices, self._reserved, strict=True))

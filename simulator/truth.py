@@ -1,116 +1,220 @@
 """The ground truth of a run: what really happened, to whom, from when to when; one JSON line each."""
 
-from collections.abc import Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 import numpy as np
-from numpy.typing import NDArray
 
 from schemas.alerts import AlertCode
 from schemas.registry import ZoneKind
+from schemas.truth import ContextLine, TruthLine, moment
 from simulator.fences import Fences
-from simulator.incidents import CODES, Incident
+from simulator.kinds import KINDS, READ_OFF_THE_GROUND, Kind
+from simulator.movement import Motion, Movement
 from simulator.plane import Floats
+from simulator.script import Incident
 
 ZONE_CODES: Final = {
     ZoneKind.KEEP_IN: AlertCode.ZONE_EXIT,
     ZoneKind.KEEP_OUT: AlertCode.ZONE_ENTER,
     ZoneKind.CURFEW: AlertCode.ZONE_CURFEW,
 }
+PARTS: Final = 13
+"""Into so many points a stretch near a wall is taken apart, to find crossings that happen between two reports."""
+
+SAME_BREACH_S: Final = 60.0
+"""Out, in and out again within a minute is one breach: nobody would call it three."""
 
 
-class TruthLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One true event; times are RFC 3339 UTC. What still lasts when the run ends, ends with it."""
+class Breach:
+    """One pair's breach under way or ended, with how deep it went (m beyond the wall) and when its wall was crossed."""
 
-    device: str
-    code: AlertCode
-    start: str
-    end: str
-    parameters: dict[str, Any]
+    __slots__ = ("deepest_m", "pair", "since_s", "until_s")
 
-    def order(self) -> tuple[str, str, str]:
-        """By time, and the same in every run."""
-        return self.start, self.device, self.code.value
+    def __init__(self, pair: int, since_s: float) -> None:
+        self.pair = pair
+        self.since_s = since_s
+        self.until_s = np.nan
+        self.deepest_m = 0.0
 
 
 class ZoneTruth:
     """Breaches as they are walked: from crossing to crossing of the true path, no receiver involved.
 
-    A wall is crossed where the straight line between two reports meets it. Where not the wearer but the
-    schedule turned, the report that follows is the moment.
+    Between two steps the straight line meets the wall; where not the wearer but the schedule turned, the step that
+    follows is the moment.
     """
 
-    def __init__(self, fences: Fences, xy: Floats) -> None:
+    def __init__(self, fences: Fences, movement: Movement, start_ms: int) -> None:
         self._fences = fences
-        self._distance_m = fences.distance_m(xy)
-        self._at_s = np.zeros(len(xy))
-        self._since_s = np.full(len(fences.pairs), np.nan)
-        self._ended: list[tuple[int, float, float]] = []
+        self._movement = movement
+        self._start_ms = start_ms
+        self._current: list[Breach | None] = [None] * len(fences.pairs)
+        self._last: list[Breach | None] = [None] * len(fences.pairs)
+        self._before_m = np.full(len(fences.pairs), np.nan)
+        self.breaches: list[Breach] = []
 
-    def observe(self, at_s: Floats, time_ms: NDArray[np.int64], xy: Floats) -> None:
-        """Take in where everybody is, each at an own time of the run."""
-        if not self._fences.pairs:
+    def observe(self, times_s: Floats, motion: Motion) -> None:
+        """Take in where everybody was over a block."""
+        for pair in range(len(self._fences.pairs)):
+            row = int(self._fences.row[pair])
+            steps = times_s.shape[1]
+            distance_m = self._fences.distance_of_m(np.full(steps, pair), motion.xy[row])
+            at_s, finer_m = self._refined(pair, row, times_s[row], distance_m, motion.travelled_m[row])
+            self._walk(pair, at_s, finer_m)
+            self._before_m[pair] = distance_m[-1]
+
+    def _refined(
+        self, pair: int, row: int, at_s: Floats, distance_m: Floats, travelled_m: Floats
+    ) -> tuple[Floats, Floats]:
+        """The steps, and points between two steps wherever the wall was near enough to be met on the way."""
+        before_m = np.concatenate([self._before_m[pair : pair + 1], distance_m[:-1]])
+        near = np.flatnonzero(np.abs(before_m) + np.abs(distance_m) <= travelled_m + 1.0)
+        if not len(near):
+            return at_s, distance_m
+        step_s = at_s[1] - at_s[0] if len(at_s) > 1 else 1.0
+        rows = np.full(len(near), row)
+        times, xy = self._movement.between(rows, at_s[near] - step_s, at_s[near], PARTS)
+        inner, points = times[:, 1:-1].ravel(), xy[:, 1:-1].reshape(-1, 2)
+        finer_m = self._fences.distance_of_m(np.full(len(points), pair), points)
+        order = np.argsort(merged := np.concatenate([at_s, inner]), kind="stable")
+        return merged[order], np.concatenate([distance_m, finer_m])[order]
+
+    def _walk(self, pair: int, at_s: Floats, distance_m: Floats) -> None:
+        time_ms = self._start_ms + np.round(at_s * 1000.0).astype(np.int64)
+        breached = self._fences.breached(pair, distance_m, time_ms)
+        now = self._current[pair]
+        if not breached.any() and now is None:
             return
-        distance_m = self._fences.distance_m(xy)
-        crossed_s = self._crossed_s(distance_m, at_s)
-        breached = self._fences.breached(distance_m, time_ms)
-        was = ~np.isnan(self._since_s)
-        for pair in np.flatnonzero(was & ~breached).tolist():
-            self._ended.append((pair, float(self._since_s[pair]), float(crossed_s[pair])))
-        self._since_s[breached & ~was] = crossed_s[breached & ~was]
-        self._since_s[~breached] = np.nan
-        self._distance_m, self._at_s = distance_m, at_s
+        sign = 1.0 if self._fences.keeps_in[pair] else -1.0
+        changes = np.flatnonzero(np.diff(breached, prepend=now is not None))
+        edges = [0, *changes.tolist(), len(at_s)]
+        for first, last in pairwise(edges):
+            if first == last:
+                continue
+            if breached[first] and now is None:
+                now = self._resumed(pair, _crossing_s(at_s, distance_m, first))
+            if not breached[first] and now is not None:
+                now.until_s = _crossing_s(at_s, distance_m, first)
+                now = None
+            if now is not None:
+                now.deepest_m = max(now.deepest_m, float((sign * distance_m[first:last]).max()))
+        self._current[pair] = now
 
-    def lines(self, device: Sequence[str], start_ms: int, end_s: float) -> list[TruthLine]:
-        """All breaches up to a time of the run."""
-        lasting = [(n, float(self._since_s[n]), end_s) for n in np.flatnonzero(~np.isnan(self._since_s)).tolist()]
+    def _resumed(self, pair: int, since_s: float) -> Breach:
+        last = self._last[pair]
+        if last is not None and since_s - last.until_s < SAME_BREACH_S:
+            last.until_s = np.nan
+            return last
+        breach = Breach(pair, since_s)
+        self._last[pair] = breach
+        self.breaches.append(breach)
+        return breach
+
+    def lines(self, device: Sequence[str], script: Sequence[Incident], end_s: float) -> list[TruthLine]:
+        """All breaches up to a time of the run, each with what the script had in mind, if anything."""
+        wanted = _moves_by_row(script)
         return [
             TruthLine(
-                device=device[self._fences.pairs[pair].row],
-                code=ZONE_CODES[self._fences.pairs[pair].zone.kind],
-                start=moment(start_ms, since_s),
-                end=moment(start_ms, min(until_s, end_s)),
-                parameters={"zone": self._fences.pairs[pair].zone.id},
+                device=device[self._fences.row[breach.pair]],
+                code=ZONE_CODES[self._fences.pairs[breach.pair].zone.kind],
+                start=moment(self._start_ms + round(breach.since_s * 1000)),
+                end=moment(self._start_ms + round(_ended_s(breach, end_s) * 1000)),
+                parameters={
+                    "kind": _kind_of(breach, wanted.get(int(self._fences.row[breach.pair]), ())),
+                    "zone": self._fences.pairs[breach.pair].zone.id,
+                    "deepest_m": round(breach.deepest_m, 1),
+                },
             )
-            for pair, since_s, until_s in [*self._ended, *lasting]
-            if since_s < end_s
+            for breach in self.breaches
+            if 0 <= breach.since_s < end_s
         ]
 
-    def _crossed_s(self, distance_m: Floats, at_s: Floats) -> Floats:
-        before_s, now_s = self._at_s[self._fences.row], at_s[self._fences.row]
-        crossed = (distance_m > 0) != (self._distance_m > 0)
-        span = np.where(crossed, self._distance_m - distance_m, 1.0)
-        return np.where(crossed, before_s + (now_s - before_s) * self._distance_m / span, now_s)
+
+def _crossing_s(at_s: Floats, distance_m: Floats, step: int) -> float:
+    """When the wall was met on the way to a step; where the wall was not met, the step itself."""
+    if step == 0:
+        return float(at_s[0])
+    before, after = distance_m[step - 1], distance_m[step]
+    if (before > 0) == (after > 0):
+        return float(at_s[step])
+    return float(at_s[step - 1] + (at_s[step] - at_s[step - 1]) * before / (before - after))
+
+
+def _ended_s(breach: Breach, end_s: float) -> float:
+    return end_s if np.isnan(breach.until_s) else min(breach.until_s, end_s)
+
+
+def _moves_by_row(script: Sequence[Incident]) -> Mapping[int, list[Incident]]:
+    moves: dict[int, list[Incident]] = {}
+    for incident in script:
+        moves.setdefault(incident.row, []).append(incident)
+    return moves
+
+
+def _kind_of(breach: Breach, incidents: Sequence[Incident]) -> str:
+    """The incident under way when the wall was crossed, or ``life``: nobody wrote it, it happened."""
+    for incident in incidents:
+        if incident.start_s <= breach.since_s < incident.end_s + 1_800.0:
+            return incident.kind.value
+    return "life"
 
 
 def scripted(script: Sequence[Incident], device: Sequence[str], start_ms: int, end_s: float) -> list[TruthLine]:
-    """What the script did to bands and bodies before a time of the run; its movements are ``ZoneTruth``'s."""
-    return [
-        TruthLine(
-            device=device[incident.row],
-            code=CODES[incident.kind],
-            start=moment(start_ms, incident.start_s),
-            end=moment(start_ms, min(incident.end_s, end_s)),
-            parameters=incident.parameters,
-        )
-        for incident in script
-        if incident.kind in CODES and incident.start_s < end_s
-    ]
+    """What the script did to bands and bodies before a time of the run; breaches are ``ZoneTruth``'s."""
+    lines = []
+    for incident in script:
+        code = KINDS[incident.kind].code
+        if code is None or incident.kind in READ_OFF_THE_GROUND or incident.start_s >= end_s:
+            continue
+        lines.append(_line(incident, code, device, start_ms, end_s))
+        if incident.kind is Kind.DEAD_BATTERY and (empty_s := incident.parameters.get("empty_s")) is not None:
+            silent = Incident(empty_s, incident.end_s, incident.row, incident.kind, incident.parameters)
+            lines.append(_line(silent, AlertCode.DEVICE_SILENCE, device, start_ms, end_s))
+    return lines
 
 
-def write_truth(lines: Sequence[TruthLine], path: Path) -> None:
+def contexts(script: Sequence[Incident], device: Sequence[str], start_ms: int, end_s: float) -> list[ContextLine]:
+    """The hard negatives of a run."""
+    return sorted(
+        (
+            ContextLine(
+                device=device[incident.row],
+                context=incident.kind.value,
+                start=moment(start_ms + round(incident.start_s * 1000)),
+                end=moment(start_ms + round(min(incident.end_s, end_s) * 1000)),
+                parameters=_public(incident, device),
+            )
+            for incident in script
+            if KINDS[incident.kind].code is None and incident.start_s < end_s
+        ),
+        key=ContextLine.order,
+    )
+
+
+def _line(incident: Incident, code: AlertCode, device: Sequence[str], start_ms: int, end_s: float) -> TruthLine:
+    return TruthLine(
+        device=device[incident.row],
+        code=code,
+        start=moment(start_ms + round(incident.start_s * 1000)),
+        end=moment(start_ms + round(min(incident.end_s, end_s) * 1000)),
+        parameters={"kind": incident.kind.value, **_public(incident, device)},
+    )
+
+
+def _public(incident: Incident, device: Sequence[str]) -> dict[str, Any]:
+    """The parameters with bands by name instead of by row."""
+    named: dict[str, Any] = dict(incident.parameters)
+    if "members" in named:
+        named["members"] = [device[row] for row in named["members"]]
+    if "protected" in named:
+        named["protected"] = device[named["protected"]]
+    return named
+
+
+def write_lines(lines: Sequence[TruthLine] | Sequence[ContextLine], path: Path) -> None:
     """Write JSON lines."""
     path.write_bytes(b"".join(msgspec.json.encode(line) + b"\n" for line in lines))
-
-
-def moment(start_ms: int, at_s: float) -> str:
-    """A time of the run on the clock.
-
-    >>> moment(0, 1.5)
-    '1970-01-01T00:00:01.500Z'
-    """
-    at = datetime.fromtimestamp((start_ms + round(at_s * 1000.0)) / 1000.0, UTC)
-    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,7 +11,9 @@ Facts are attributes; the message says what is wrong, where, and what to do.
 """
 
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
+
+from schemas.problems import Problem, listed
 
 
 class StoreError(Exception):
@@ -42,26 +44,10 @@ class MigrationError(StoreError):
         self.name = name
 
 
-class Problem(NamedTuple):
-    """One thing wrong with a registry: where in the file, and what.
-
-    >>> print(Problem("zones[3].geometry", "ring is not closed"))
-    zones[3].geometry: ring is not closed
-    """
-
-    path: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
-
-
 class RegistryError(StoreError):
     """A registry that cannot be used, with every problem found in it."""
 
     def __init__(self, problems: Sequence[Problem], source: str = "registry") -> None:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
-        lines = "".join(f"\n  {problem}" for problem in problems)
-        super().__init__(f"{source}: {count}; nothing was imported{lines}")
+        super().__init__(listed(source, tuple(problems), "nothing was imported"))
         self.problems = tuple(problems)
         self.source = source

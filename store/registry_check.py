@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from schemas.problems import Problem
 from schemas.registry import Assignment, Order, Org, Registry, Schedule
-from store.errors import Problem
 from store.registry_geometry import geometry_problems
 
 __all__ = ["Problem", "check", "check_placed"]

@@ -1,32 +1,27 @@
 """Read a registry file, YAML or JSON, and say everything that is wrong with it at once."""
 
-import re
 from collections import defaultdict
 from pathlib import Path
 from typing import Any, Final, get_args, get_type_hints
 
 import msgspec
-import yaml
 
+from schemas.problems import Problem, read_plain, shape_problems
 from schemas.registry import Registry
-from store.errors import Problem, RegistryError
+from store.errors import RegistryError
 from store.registry_check import KEYS, check_placed
 
 __all__ = ["Problem", "RegistryError", "parse_registry", "read_registry"]
 
 _TYPES: Final = {part: get_args(get_type_hints(Registry)[part])[0] for part in KEYS}
-_AT: Final = re.compile(r"^(?P<message>.*?)(?: - at `\$(?P<path>.*)`)?$", re.DOTALL)
 
 
 def read_registry(path: Path) -> Registry:
     """The registry of a file; raises ``RegistryError`` with every problem, and the file's name."""
     try:
-        content = _decode(path)
-    except OSError as error:
-        raise RegistryError([Problem("file", error.strerror or str(error))], str(path)) from error
-    except (yaml.YAMLError, ValueError) as error:
-        message = f"is not YAML or JSON: {' '.join(str(error).split())}"
-        raise RegistryError([Problem("file", message)], str(path)) from error
+        content = read_plain(path)
+    except ValueError as error:
+        raise RegistryError([Problem("file", str(error))], str(path)) from error
     return parse_registry(content, str(path))
 
 
@@ -54,15 +49,6 @@ schedules, zones, leaves, contacts, plans
     return Registry(version=content.get("version", 1), **given)
 
 
-def _decode(path: Path) -> object:
-    """JSON by its own reader, which is many times faster on a large file; anything else is YAML."""
-    text = path.read_text(encoding="utf-8")
-    if path.suffix == ".json":
-        return msgspec.json.decode(text)
-    # Safe, and where libyaml is there as fast as it gets.
-    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-
-
 def _unknown_keys(content: dict[Any, Any]) -> list[Problem]:
     known = ("version", *KEYS)
     return [Problem(str(key), f"unknown; a registry has {', '.join(known)}") for key in content if key not in known]
@@ -87,40 +73,7 @@ def _read_part(part: str, raw: object, problems: list[Problem], unreadable: set[
         try:
             readable.append((place, msgspec.convert(item, _TYPES[part])))
         except msgspec.ValidationError as error:
-            problems += _shape_problems(f"{part}[{place}]", item, _TYPES[part], str(error))
+            problems += shape_problems(f"{part}[{place}]", item, _TYPES[part], str(error))
             if isinstance(item, dict):
                 unreadable.add(str(item.get("id")))
     return readable
-
-
-def _shape_problems(path: str, item: object, kind: type[msgspec.Struct], said: str) -> list[Problem]:
-    """Every field that is wrong, not just the first one, which is where msgspec stops."""
-    if not isinstance(item, dict):
-        return [_shape_problem(path, said)]
-    fields = {field.name: field for field in msgspec.structs.fields(kind)}
-    problems = [Problem(f"{path}.{name}", "unknown field") for name in item if name not in fields]
-    for name, field in fields.items():
-        if name not in item:
-            if field.required:
-                problems.append(Problem(f"{path}.{name}", "is missing"))
-            continue
-        try:
-            msgspec.convert(item[name], field.type)
-        except msgspec.ValidationError as error:
-            problems.append(_shape_problem(f"{path}.{name}", str(error)))
-    return problems
-
-
-def _shape_problem(path: str, said: str) -> Problem:
-    """Msgspec's words, with the place in our form and a hint where YAML is known to mislead."""
-    match = _AT.match(said)
-    message, inner = (said, "") if match is None else (match["message"], match["path"] or "")
-    return Problem(path + inner, message + _hint(message))
-
-
-def _hint(message: str) -> str:
-    if message.startswith("Expected `str`, got"):
-        return "; write it in quotes"
-    if "timezone component" in message or message.startswith("Expected `datetime`"):
-        return "; write it like 2026-11-23T08:00:00+08:00"
-    return ""

@@ -7,8 +7,8 @@ from typing import Any, Final
 import shapely
 from shapely.geometry import shape
 
+from schemas.problems import Problem
 from schemas.registry import Zone
-from store.errors import Problem
 
 RING_POSITIONS: Final = 4
 """The fewest positions of a closed ring, first and last being the same (RFC 7946, 3.1.6)."""

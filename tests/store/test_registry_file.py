@@ -59,7 +59,7 @@ version: yes
     assert unknown.startswith("people: unknown; a registry has version, orgs, wearers, ")
     assert others == [
         "version: must be a number",
-        "orgs[0].colour: unknown field",
+        "orgs[0].colour: unknown field; there are id, name, name_en, parent, timezone",
         "orgs[1].name: Expected `str`, got `int`; write it in quotes",
         "wearers: must be a list",
         "devices[0].id: Expected `str` matching regex '^[A-Za-z0-9._-]{1,64}$'",

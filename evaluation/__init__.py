@@ -1,0 +1,1 @@
+"""How good is the judge? Ground truth against alerts: matching, figures with intervals, baselines, pages to look at."""

@@ -1,0 +1,158 @@
+"""A judge on trial: fed readings in the order in which they came, with a person who closes what only people close."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import pairwise
+from typing import Final
+from uuid import UUID
+
+import msgspec
+import numpy as np
+
+from alerts.ledger import AlertRecord, Ledger
+from evaluation.matching import CLOSES_AFTER_S
+from evaluation.outcome import Found
+from flows.judge import Judge
+from flows.rules import ShardRules, rules_by_shard
+from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition
+from schemas.judging import Release, Released
+from schemas.readings import Readings
+from schemas.registry import NumberedRegistry, Thresholds
+
+TURN_MS: Final = 5 * 60_000
+"""Readings are handed over in turns of so much receive time; the clock is told at the end of each."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One setting of all detectors at once; ``patience`` multiplies how long silence may last."""
+
+    name: str = "as it runs"
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    patience: float = 1.0
+
+
+SETTINGS: Final = (
+    Setting("very eager", Thresholds(zone_log_odds=1.5, battery_low_pct=40.0, battery_clear_pct=45.0,
+                                     heart_rate_high_bpm=95.0, heart_rate_low_bpm=50.0), 0.4),
+    Setting("eager", Thresholds(zone_log_odds=3.0, battery_low_pct=28.0, battery_clear_pct=33.0,
+                                heart_rate_high_bpm=102.0, heart_rate_low_bpm=45.0), 0.7),
+    Setting("patient", Thresholds(zone_log_odds=7.0, battery_low_pct=14.0, battery_clear_pct=20.0,
+                                  heart_rate_high_bpm=120.0, heart_rate_low_bpm=37.0), 1.6),
+    Setting("very patient", Thresholds(zone_log_odds=12.0, battery_low_pct=9.0, battery_clear_pct=15.0,
+                                       heart_rate_high_bpm=135.0, heart_rate_low_bpm=33.0), 3.0),
+)  # fmt: skip
+"""Beside the present one: what the same detectors would find at other prices."""
+
+
+class Trial:
+    """One judge over all bands at one setting. The same readings give the same alerts, however they are cut.
+
+    A person closes a latched alert an hour after it opened (``CLOSES_AFTER_S``), or nothing could ever ring twice.
+    """
+
+    def __init__(self, numbered: NumberedRegistry, setting: Setting | None = None) -> None:
+        self._rules = _rules(numbered, setting or Setting())
+        self._judge = Judge.new(self._rules)
+        self._ledger = Ledger()
+        self._known_ms: dict[UUID, int] = {}
+        self._closings: list[tuple[int, int, AlertCode, int]] = []
+        self._now_ms = 0
+
+    @property
+    def codes(self) -> frozenset[AlertCode]:
+        """What its detectors ring."""
+        return frozenset[AlertCode]().union(*(detector.codes for detector in self._judge.detectors))
+
+    def feed(self, readings: Readings) -> None:
+        """Judge a batch, in turns of five minutes of receive time."""
+        for turn in turns(readings):
+            self._turn(turn)
+
+    def restart(self) -> None:
+        """The process dies after a snapshot and comes back with nothing but that."""
+        snapshot = msgspec.msgpack.decode(msgspec.msgpack.encode(self._judge.snapshot()))
+        self._judge = Judge.resume(self._rules, snapshot)
+
+    def end(self, now_ms: int) -> None:
+        """Let time pass up to the end of what was recorded."""
+        self._apply(self._judge.tick(now_ms), None)
+
+    def records(self) -> list[AlertRecord]:
+        """All alerts as they stand."""
+        return self._ledger.records()
+
+    def found(self) -> list[Found]:
+        """All alerts as people would have met them."""
+        return [_found(record, self._known_ms[record.alert_id]) for record in self._ledger.records()]
+
+    def _turn(self, readings: Readings) -> None:
+        self._close(int(readings.ingest_ms[0]))
+        self._apply(self._judge.judge(readings), readings)
+        self._now_ms = max(self._now_ms, int(readings.ingest_ms.max()))
+        self._apply(self._judge.tick(self._now_ms), None)
+
+    def _close(self, now_ms: int) -> None:
+        due = list[Released]()
+        while self._closings and self._closings[0][0] <= now_ms:
+            _, device_no, code, onset_ms = heappop(self._closings)
+            due.append(Released(device_no, code, onset_ms))
+        if due:
+            self._judge.release(Release(tuple(due)))
+
+    def _apply(self, events: Sequence[AlertEvent], readings: Readings | None) -> None:
+        self._ledger.apply(events)
+        for event in events:
+            if event.transition is not Transition.OPENED:
+                continue
+            known_ms = _known_ms(event, readings)
+            self._known_ms.setdefault(event.alert_id, known_ms)
+            if KINDS[event.code].latching:
+                closes_ms = known_ms + CLOSES_AFTER_S * 1000
+                heappush(self._closings, (closes_ms, event.device_no, event.code, event.onset_ms))
+
+
+def turns(readings: Readings) -> Iterator[Readings]:
+    """A batch in turns of five minutes of receive time, none of them empty."""
+    turn = readings.ingest_ms // TURN_MS
+    edges = [0, *(np.flatnonzero(np.diff(turn)) + 1).tolist(), len(readings)]
+    for first, last in pairwise(edges):
+        if first < last:
+            yield readings.take(slice(first, last))
+
+
+def _rules(numbered: NumberedRegistry, setting: Setting) -> ShardRules:
+    rules = rules_by_shard(numbered, shards=1)[0]
+    patient_ms = (rules.wearers.silence_after_ms * setting.patience).astype(np.int64)
+    return replace(rules, wearers=replace(rules.wearers, silence_after_ms=patient_ms), thresholds=setting.thresholds)
+
+
+def _known_ms(event: AlertEvent, readings: Readings | None) -> int:
+    """When the deciding message came; what time itself decided was known when it did."""
+    if event.seq is None or readings is None:
+        return event.at_ms
+    mine = np.flatnonzero((readings.device == event.device_no) & (readings.seq == event.seq))
+    return int(readings.ingest_ms[mine].min()) if len(mine) else event.at_ms
+
+
+def _found(record: AlertRecord, known_ms: int) -> Found:
+    opened_ms = _ms(record.opened_at)
+    return Found(
+        device=record.device,
+        wearer=record.wearer,
+        code=AlertCode(record.code),
+        subject=record.subject,
+        priority=record.priority,
+        found_ms=opened_ms if record.historic else known_ms,
+        known_ms=known_ms,
+        ended_ms=None if record.cleared_at is None else _ms(record.cleared_at),
+        state=record.state,
+        historic=record.historic,
+        evidence=record.evidence,
+    )
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

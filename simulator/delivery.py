@@ -1,0 +1,289 @@
+"""How readings leave a band: by plan, at once when a switch turns, stored while there is no network, at times twice.
+
+A band that cannot send keeps its readings and sends them, oldest first, with the next one that gets through.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.kinds import DAY, Kind
+from simulator.options import Faults
+from simulator.plane import Floats
+from simulator.reports import COLUMNS, VITALS, Reports
+from simulator.script import Incident
+
+MOST_READINGS: Final = 60
+"""Readings in one message of a backlog."""
+
+TRANSIT_S: Final = (0.08, 0.4)
+APART_S: Final = 0.3
+AGAIN_S: Final = (5.0, 60.0)
+REBOOT_S: Final = (60.0, 240.0)
+HONEST_CLOCK_S: Final = 0.7
+AT_ONCE_S: Final = 1.0
+URGENT: Final[Mapping[Kind, tuple[str, float]]] = {
+    Kind.STRAP_CUT: ("strap_closed", 0.0),
+    Kind.STRAP_LOOSENED: ("strap_closed", 0.0),
+    Kind.CASE_OPENED: ("case_closed", 0.0),
+    Kind.SOS: ("sos", 1.0),
+}
+"""What a band tells at once, however seldom its plan has it report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What all bands measured over some steps (bands x steps); ``columns`` are named as on the wire."""
+
+    first_step: int
+    times_s: Floats
+    columns: dict[str, Floats]
+    connected: NDArray[np.bool_]
+    powered: NDArray[np.bool_]
+
+
+class Delivery:
+    """The bands' plans, clocks, memories and numbers; ``take`` turns measured steps into what reaches the broker."""
+
+    def __init__(
+        self,
+        rng: np.random.Generator,
+        *,
+        interval_steps: NDArray[np.int64],
+        dt_s: float,
+        start_ms: int,
+        faults: Faults,
+        script: Sequence[Incident],
+        transit_s: tuple[float, float] = TRANSIT_S,
+    ) -> None:
+        n = len(interval_steps)
+        self._rng = rng
+        self._dt_s = dt_s
+        self._start_ms = start_ms
+        self._faults = faults
+        self._transit_s = transit_s
+        self._planned = interval_steps.copy()
+        self._interval = interval_steps.copy()
+        self._until_s = np.full(n, np.inf)
+        self._phase = rng.integers(0, interval_steps)
+        self._clock_s = np.clip(rng.normal(0.0, HONEST_CLOCK_S, n), -2.0, 2.0) * (faults != Faults())
+        off = rng.random(n) < faults.clocks_off
+        self._clock_s[off] = rng.uniform(-faults.clock_off_s, faults.clock_off_s, int(off.sum()))
+        self._seq = np.zeros(n, np.int64)
+        self._messages = 0
+        self._down_until_s = np.full((2, n), -np.inf)
+        self._waiting = Reports.none()
+        self._under_way = Reports.none()
+        self._since: dict[str, Floats] = {name: np.zeros(n) for name in ("steps", "activity", "peak_g", "count")}
+        self._clock_tricks = [incident for incident in script if incident.kind is Kind.SPOOF_CLOCK]
+        self._clones = [incident for incident in script if incident.kind is Kind.SPOOF_CLONE]
+        self._urgent = [incident for incident in script if incident.kind in URGENT]
+
+    def number_from(self, seqs: Sequence[int]) -> None:
+        """The number of each band's next message."""
+        self._seq[:] = seqs
+
+    def command(self, row: int, interval_s: float, until_s: float) -> None:
+        """Until a time of the run one band reports so often, as exactly as its steps allow; then as its plan asks."""
+        self._interval[row] = max(1, round(interval_s / self._dt_s))
+        self._until_s[row] = until_s
+
+    def take(self, block: Block, first: int, last: int, *, to_the_end: bool = False) -> Reports:
+        """What reaches the broker while steps ``first`` to ``last`` (excluded) of a block pass, in order of time.
+
+        Call with steps in turn. ``to_the_end`` also hands over what would arrive later.
+        """
+        rebooting, cut_off = self._outages(block, first, last)
+        powered = block.powered[:, first:last] & ~rebooting
+        connected = block.connected[:, first:last] & ~cut_off
+        numbers = block.first_step + np.arange(first, last)
+        over = block.times_s[:, first] >= self._until_s
+        self._interval[over] = self._planned[over]
+        due = (numbers + self._phase[:, None]) % self._interval[:, None] == 0
+        made = self._readings(block, first, last, due & powered)
+        reach = connected[made.row, np.rint(made.sent_s).astype(np.int64)]
+        sent = self._sent(made, reach)
+        return self._arrived(sent, float(numbers[-1] + 1) * self._dt_s, to_the_end=to_the_end)
+
+    def _readings(self, block: Block, first: int, last: int, told: NDArray[np.bool_]) -> Reports:
+        """Readings as they are made, by band and time; ``sent_s`` holds each one's step for now."""
+        rows, steps = np.nonzero(told)
+        times = block.times_s[:, first:last]
+        columns = {name: block.columns[name][:, first:last][rows, steps] for name in COLUMNS}
+        columns |= self._since_last(block, first, last, rows, steps)
+        made = self._made(rows, times[rows, steps], steps, columns)
+        extra = [self._urgent_readings(block, first, last), self._clone_readings(block, first, last, told)]
+        made = Reports.concat([made, *extra])
+        return made.take(np.lexsort((made.at_s, made.row))) if any(map(len, extra)) else made
+
+    def _made(self, rows: NDArray[Any], at_s: Floats, steps: NDArray[Any], columns: dict[str, Floats]) -> Reports:
+        zeros = np.zeros(len(rows), np.int64)
+        time_ms = self._start_ms + np.round((at_s + self._clock_off_s(rows, at_s)) * 1000.0).astype(np.int64)
+        return Reports(rows.astype(np.int64), at_s, time_ms, steps.astype(np.float64), zeros, zeros, columns)
+
+    def _clock_off_s(self, rows: NDArray[Any], at_s: Floats) -> Floats:
+        off_s = self._clock_s[rows]
+        for incident in self._clock_tricks:
+            mine = (rows == incident.row) & (at_s >= incident.start_s) & (at_s < incident.end_s)
+            off_s[mine] -= incident.parameters["behind_s"]
+        return np.asarray(off_s)
+
+    def _since_last(
+        self, block: Block, first: int, last: int, rows: NDArray[np.intp], steps: NDArray[np.intp]
+    ) -> dict[str, Floats]:
+        """Steps, activity and peak cover the time since the reading before, even one made in an earlier call."""
+        width = last - first
+        parts = {name: block.columns[name][:, first:last] for name in ("steps", "activity", "peak_g")}
+        if len(rows) == len(block.times_s) * width and not self._since["count"].any():
+            return {name: part.ravel() for name, part in parts.items()}
+        # Runs of steps end with each reading; what follows the last one of a band waits for the next call.
+        ends = rows * width + steps + 1
+        row_starts = np.arange(len(block.times_s)) * width
+        starts = np.unique(np.concatenate([row_starts, ends[ends < len(block.times_s) * width]]))
+        count = np.diff(np.append(starts, len(block.times_s) * width)).astype(np.float64)
+        runs = {
+            "steps": np.add.reduceat(np.nan_to_num(parts["steps"]).ravel(), starts),
+            "activity": np.add.reduceat(np.nan_to_num(parts["activity"]).ravel(), starts),
+            "peak_g": np.maximum.reduceat(np.nan_to_num(parts["peak_g"]).ravel(), starts),
+            "count": count,
+        }
+        opening = np.searchsorted(starts, row_starts)
+        for name in ("steps", "activity", "count"):
+            runs[name][opening] += self._since[name]
+        runs["peak_g"][opening] = np.maximum(runs["peak_g"][opening], self._since["peak_g"])
+        closing = np.searchsorted(starts, ends - 1, side="right") - 1
+        left = np.ones(len(starts), np.bool_)
+        left[closing] = False
+        self._keep(starts // width, left, runs)
+        measured = ~np.isnan(block.columns["steps"][:, first:last][rows, steps])
+        told = {name: runs[name][closing] for name in ("steps", "peak_g")}
+        told["activity"] = np.round(runs["activity"][closing] / runs["count"][closing], 2)
+        return {name: np.where(measured, value, np.nan) for name, value in told.items()}
+
+    def _keep(self, row: NDArray[np.intp], left: NDArray[np.bool_], runs: dict[str, Floats]) -> None:
+        for name, kept in self._since.items():
+            kept[:] = 0.0
+            kept[row[left]] = runs[name][left]
+
+    def _urgent_readings(self, block: Block, first: int, last: int) -> Reports:
+        """A switch that turns is told a second later, without waiting for the plan."""
+        found = []
+        for incident in self._urgent:
+            at_s, times = incident.start_s + AT_ONCE_S, block.times_s[incident.row, first:last]
+            begins_s = times[0] if block.first_step + first else 0.0
+            if not begins_s <= at_s < times[-1] + self._dt_s:
+                continue
+            step = max(int(np.searchsorted(times, at_s, side="right")) - 1, 0)
+            if block.powered[incident.row, first + step]:
+                found.append(self._one(block, incident.row, first, step, at_s, dict([URGENT[incident.kind]])))
+        return Reports.concat(found)
+
+    def _clone_readings(self, block: Block, first: int, last: int, told: NDArray[np.bool_]) -> Reports:
+        """A second band under the same name: it is elsewhere, it speaks in between, and its numbers are the same."""
+        found = []
+        for incident in self._clones:
+            times = block.times_s[incident.row, first:last]
+            for step in np.flatnonzero(
+                told[incident.row] & (times >= incident.start_s) & (times < incident.end_s)
+            ).tolist():
+                away = incident.parameters["away_m"] / 111_195.0
+                here = {name: float(block.columns[name][incident.row, first + step]) for name in ("lat", "lon")}
+                there = {"lat": round(here["lat"] + away, 6), "lon": here["lon"], "age_s": 0.0, "accuracy_m": 9.0}
+                found.append(self._one(block, incident.row, first, step, float(times[step]) + 0.37 * self._dt_s, there))
+        return Reports.concat(found)
+
+    def _one(self, block: Block, row: int, first: int, step: int, at_s: float, changed: dict[str, float]) -> Reports:
+        columns = {name: block.columns[name][row : row + 1, first + step].copy() for name in COLUMNS}
+        for name in VITALS:
+            columns[name][:] = np.nan
+        for name, value in changed.items():
+            columns[name][:] = value
+        return self._made(np.array([row]), np.array([at_s]), np.array([step]), columns)
+
+    def _outages(self, block: Block, first: int, last: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+        """Reboots and network losses that begin by chance, and go on until they end."""
+        times = block.times_s[:, first:last]
+        states = []
+        ranges = ((self._faults.reboots_per_day, REBOOT_S), (self._faults.outages_per_day, self._faults.outage_s))
+        for number, (per_day, lasting_s) in enumerate(ranges):
+            down = times < self._down_until_s[number][:, None]
+            begins = self._rng.random(times.shape) < per_day * self._dt_s / DAY
+            for row, step in zip(*(where.tolist() for where in np.nonzero(begins)), strict=True):
+                until_s = times[row, step] + self._rng.uniform(*lasting_s)
+                self._down_until_s[number][row] = max(self._down_until_s[number][row], until_s)
+                down[row] |= (times[row] >= times[row, step]) & (times[row] < until_s)
+            states.append(down)
+        steps_on = self._rng.random(len(times)) < self._faults.clock_steps_per_day * self._dt_s * times.shape[1] / DAY
+        off_s = self._faults.clock_off_s
+        self._clock_s[steps_on] += self._rng.uniform(-off_s, off_s, int(steps_on.sum()))
+        return states[0], states[1]
+
+    def _sent(self, made: Reports, reach: NDArray[np.bool_]) -> Reports:
+        """Give each reading the message that carries it; what reaches nobody waits."""
+        waiting = len(self._waiting)
+        both = Reports.concat([self._waiting, made])
+        if not len(both):
+            return both
+        through = np.concatenate([np.zeros(waiting, np.bool_), reach])
+        if waiting:
+            order = np.lexsort((both.at_s, both.row))
+            both, through = both.take(order), through[order]
+        place = np.arange(len(both))
+        carrier = np.minimum.accumulate(np.where(through, place, len(both))[::-1])[::-1]
+        carried = carrier < len(both)
+        carried[carried] = both.row[carrier[carried]] == both.row[carried]
+        self._waiting = both.take(~carried)
+        return self._numbered(both.take(carried), both.at_s[carrier[carried]], carrier[carried])
+
+    def _numbered(self, sent: Reports, by_s: Floats, carrier: NDArray[np.intp]) -> Reports:
+        """Messages of at most sixty readings, each with its band's next number, some delayed."""
+        if not len(sent):
+            return sent
+        begins = np.flatnonzero(np.diff(carrier, prepend=-1))
+        nth = np.arange(len(sent)) - np.repeat(begins, np.diff(np.append(begins, len(sent))))
+        chunk = nth // MOST_READINGS
+        new = (np.diff(carrier, prepend=-1) != 0) | (np.diff(chunk, prepend=0) != 0)
+        message = np.cumsum(new) - 1
+        starts = np.flatnonzero(new)
+        rows = sent.row[starts]
+        seq = self._seq[rows] + _nth_of_row(rows)
+        np.add.at(self._seq, rows, 1)
+        delay_s = self._rng.uniform(*self._transit_s, len(starts))
+        late = self._rng.random(len(starts)) < self._faults.reordered
+        delay_s[late] += self._rng.uniform(*self._faults.reordered_s, int(late.sum()))
+        arrives_s = by_s[starts] + delay_s + APART_S * chunk[starts]
+        number = self._messages + message
+        self._messages += len(starts)
+        return self._twice(sent.with_head(sent_s=arrives_s[message], message=number, seq=seq[message]), len(starts))
+
+    def _twice(self, sent: Reports, messages: int) -> Reports:
+        """Some messages are sent again although they had arrived."""
+        again = self._rng.random(messages) < self._faults.duplicates
+        if not again.any():
+            return sent
+        local = sent.message - sent.message[0]
+        copies = sent.take(again[local])
+        later_s = copies.sent_s + self._rng.uniform(*AGAIN_S, messages)[local[again[local]]]
+        number = self._messages + np.cumsum(np.diff(copies.message, prepend=-1) != 0) - 1
+        self._messages += int(again.sum())
+        return Reports.concat([sent, copies.with_head(sent_s=later_s, message=number)])
+
+    def _arrived(self, sent: Reports, until_s: float, *, to_the_end: bool) -> Reports:
+        everything = Reports.concat([self._under_way, sent])
+        here = np.ones(len(everything), np.bool_) if to_the_end else everything.sent_s < until_s
+        self._under_way = everything.take(~here)
+        arrived = everything.take(here)
+        return arrived.take(np.lexsort((arrived.at_s, arrived.message, arrived.sent_s)))
+
+
+def _nth_of_row(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """For rows in order, the position of each within its run of equals.
+
+    >>> _nth_of_row(np.array([3, 3, 5, 5, 5])).tolist()
+    [0, 1, 0, 1, 2]
+    """
+    starts = np.flatnonzero(np.diff(rows, prepend=-1))
+    return np.arange(len(rows)) - np.repeat(starts, np.diff(starts, append=len(rows)))
