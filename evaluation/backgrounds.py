@@ -9,7 +9,7 @@ import csv
 import gzip
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -43,7 +43,7 @@ FITBIT_5S_AHEAD_MIN: Final = 240
 """The 5 s file's clock is four hours ahead of the minute file's: at that shift both people's rates agree (r 0.9998)."""
 TRACKS_BEGIN_MS: Final = int(datetime(2026, 11, 2, tzinfo=UTC).timestamp() * 1000)
 TRANSIT_MS: Final = 1_000
-BATCH_MS: Final = 60_000
+BATCH_MS: Final = 3_600_000
 SILENCE_AFTER_S: Final = 1_200.0
 """The default plan of most wearers."""
 LONG_AGO: Final = datetime(2000, 1, 1, tzinfo=UTC)
@@ -55,6 +55,9 @@ ACCURACY_M: Final = 8.0
 ON_FOOT: Final = ("activity-small-fenix2-run", "developer-types-sample")
 """Recordings whose cadence is of legs, not pedals: two steps a stride. Other tracks do not know steps."""
 HEALTHY: Final = {"battery_pct": 80.0, "charging": 0, "strap_closed": 1, "case_closed": 1, "sos": 0, "rssi_dbm": -85.0}
+
+WITHOUT_STEPS: Final = "no steps are known here: a rate that is high from walking looks like one at rest"
+NO_WHOLE_DAY: Final = "no band was observed for a whole day: rates per wearer-day have nothing to stand on"
 
 LEAST_RADIUS_M: Final = 100.0
 KEEP_OUT_M: Final = (50.0, 300.0)
@@ -77,10 +80,11 @@ class Background:
     readings: Readings
     events: tuple[Event, ...]
     contexts: tuple[Context, ...]
+    notes: tuple[str, ...] = ()
 
     def case(self) -> Case:
         """As it was recorded: what rings here is false but for ``events``."""
-        return case_of(self.name + ", untouched", self.numbered, self.readings, self.events, self.contexts)
+        return case_of(self.name + ", untouched", self.numbered, self.readings, self.events, self.contexts, self.notes)
 
 
 class Band(NamedTuple):
@@ -107,12 +111,12 @@ def case_of(
     contexts: Sequence[Context],
     notes: Sequence[str] = (),
 ) -> Case:
-    """A case of readings that are already there, a batch a minute."""
+    """A case of readings that are already there, a batch an hour."""
     return Case(name, numbered, lambda: batched(readings), lambda: events, lambda: contexts, tuple(notes))
 
 
 def batched(readings: Readings) -> Iterator[Readings]:
-    """Readings in receive order, cut into what each minute brought."""
+    """Readings in receive order, cut into what each hour brought."""
     cuts = np.flatnonzero(np.diff(readings.ingest_ms // BATCH_MS)) + 1
     for place in np.split(np.arange(len(readings)), cuts):
         yield readings.take(place)
@@ -124,14 +128,14 @@ def batched(readings: Readings) -> Iterator[Readings]:
 def heart_minutes(folder: Path, *, copies: int = 1) -> Background:
     """Two people's minutes of ``folder/fitbit_minute``: rate, steps and activity, a reading where the file has one.
 
-    ``copies`` bands a person, all alike, so that more can be injected; they share their wearer, because they are no
-    more people. The file has no nights. Raises ``FileNotFoundError``.
+    ``copies`` bands a person, all alike, so that more can be injected: an interval over them is too narrow, since they
+    are no more people. The file has no nights. Raises ``FileNotFoundError``.
     """
     people: dict[str, list[dict[str, str]]] = defaultdict(list)
     for row in read_csv(folder / "fitbit_minute" / "minute_hr_steps.csv.gz"):
         people[row["user"]].append(row)
     columns = {person: _minute_columns(rows) for person, rows in people.items()}
-    return background("heart minutes", _copies(columns, copies), [])
+    return replace(background("heart minutes", _copies(columns, copies), []), notes=_copy_notes(columns, copies))
 
 
 def heart_nights(folder: Path, *, copies: int = 1) -> Background:
@@ -145,7 +149,8 @@ def heart_nights(folder: Path, *, copies: int = 1) -> Background:
         }
         for person in np.unique(people)
     }
-    return background("heart nights", _copies(columns, copies), [])
+    made = background("heart nights", _copies(columns, copies), [])
+    return replace(made, notes=(*_copy_notes(columns, copies), WITHOUT_STEPS))
 
 
 def fitbit_rates(folder: Path) -> tuple[NDArray[np.str_], Times, Floats]:
@@ -187,10 +192,16 @@ def _minute_columns(rows: Sequence[Mapping[str, str]]) -> dict[str, NDArray[Any]
 
 def _copies(columns: Mapping[str, Mapping[str, NDArray[Any]]], copies: int) -> list[Band]:
     return [
-        Band(f"fitbit-{person}.{copy}", f"fitbit-{person}", own)
+        Band(f"fitbit-{person}.{copy}", f"fitbit-{person}.{copy}", own)
         for person, own in columns.items()
         for copy in range(1, copies + 1)
     ]
+
+
+def _copy_notes(people: Mapping[str, Any], copies: int) -> tuple[str, ...]:
+    if copies == 1:
+        return ()
+    return (f"{copies} bands each of {len(people)} people: intervals over bands are narrower than over people",)
 
 
 def _utc_ms(local_min: Times) -> Times:
@@ -221,12 +232,11 @@ def gps_tracks(folder: Path, *, interval_s: float = 60.0) -> Background:
         for band in bands
         if np.isfinite(band.columns["heart_rate_bpm"]).any()
     ]
-    return Background(
-        made.name,
-        made.numbered,
-        made.readings,
-        tuple(sorted([*made.events, *(event for events, _ in found for event in events)], key=_by_time)),
-        (*exercise, *(context for _, contexts in found for context in contexts)),
+    return replace(
+        made,
+        events=tuple(sorted([*made.events, *(event for events, _ in found for event in events)], key=_by_time)),
+        contexts=(*exercise, *(context for _, contexts in found for context in contexts)),
+        notes=(NO_WHOLE_DAY,),
     )
 
 

@@ -1,10 +1,11 @@
 """Events put into real recordings: what is known to be there must be found; the untouched copy measures false alerts.
 
 All ranges below were fixed on 2026-11-25, before any result was seen, and are not to be fitted to any. Moments are
-drawn from those that a kind allows; two injections of a band lie at least half an hour apart.
+drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only a person
+closes an hour and a half.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from evaluation.backgrounds import UTC_OFFSET_MIN, Background, case_of, gps_tracks, heart_minutes, heart_nights
 from evaluation.case import Case
-from evaluation.outcome import Event
+from evaluation.outcome import Context, Event
 from geo.shapes import METRES_PER_DEGREE
 from schemas.alerts import AlertCode
 from schemas.readings import Readings
@@ -54,8 +55,12 @@ SOS_MIN: Final[Range] = (0.0, 0.0)
 """A press is one reading."""
 SILENCE_MIN: Final[Range] = (30.0, 180.0)
 """Longer than any plan tolerates, shorter than a flat battery's night."""
+HEARD_BEFORE_MIN: Final = 10.0
+"""A silence begins with a last word, not at the end of a gap of the recording."""
 APART_MIN: Final = 30.0
 """So that a detector can come to rest between two injections."""
+APART_LATCHED_MIN: Final = 90.0
+"""What stays until a person has looked is closed after an hour in an evaluation; before that no second one can ring."""
 MOST_GAP_MIN: Final = 3.0
 """Within an injection readings lie no farther apart: an event nobody recorded is no test of a detector."""
 HEART_COPIES: Final = 3
@@ -69,13 +74,15 @@ TRIES: Final = 25
 ASLEEP_H: Final = (0, 6)
 """Local hours; besides, the rate is below the person's median."""
 
+CROSSINGS: Final = (AlertCode.ZONE_EXIT, AlertCode.ZONE_ENTER)
+
 
 class Kind(NamedTuple):
     """One way to change a recording.
 
     ``allowed`` marks readings that may lie in it and in the ``before_min`` before it; ``fits`` has the last word on a
     span. ``draw`` gives its numbers. ``change`` writes into the band's readings (a copy) at the places of the span.
-    ``drops``: the span's readings are lost instead.
+    ``drops``: the span's readings are lost instead. ``hides_way``: crossings meanwhile cannot be seen.
     """
 
     name: str
@@ -87,6 +94,8 @@ class Kind(NamedTuple):
     before_min: float = 0.0
     fits: Callable[[Readings, Places, Parameters], bool] = lambda _readings, _span, _parameters: True
     drops: bool = False
+    hides_way: bool = False
+    apart_min: float = APART_MIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +133,8 @@ def inject(background: Background, kind: Kind, most: int, rng: np.random.Generat
         for device, number in devices.items()
     ]
     together = Readings.concat([band.readings for band in bands])
-    events = [*background.events, *(event for band in bands for event in band.events)]
+    injected = [event for band in bands for event in band.events]
+    seen, unseen = _still_seen(background.events, injected if kind.hides_way else [])
     notes = [
         f"{device}: {len(band.events)} of {most} injections found room"
         for device, band in zip(devices, bands, strict=True)
@@ -134,16 +144,31 @@ def inject(background: Background, kind: Kind, most: int, rng: np.random.Generat
         f"{background.name}, {kind.name}",
         background.numbered,
         together.take(np.argsort(together.ingest_ms, kind="stable")),
-        sorted(events, key=lambda event: (event.start_ms, event.device, event.code.value)),
-        background.contexts,
-        notes,
+        sorted([*seen, *injected], key=lambda event: (event.start_ms, event.device, event.code.value)),
+        [*background.contexts, *unseen],
+        [*background.notes, *notes],
     )
 
 
+def _still_seen(true: Sequence[Event], hiding: Sequence[Event]) -> tuple[list[Event], list[Context]]:
+    """True crossings during which the position was hidden or false are no events any more, but contexts."""
+    seen: list[Event] = []
+    unseen: list[Context] = []
+    for event in true:
+        if event.code in CROSSINGS and any(_meet(event, other) for other in hiding):
+            unseen.append(Context(event.device, "crossing_hidden", event.start_ms, event.end_ms))
+        else:
+            seen.append(event)
+    return seen, unseen
+
+
+def _meet(one: Event, other: Event) -> bool:
+    return one.device == other.device and one.start_ms < other.end_ms and other.start_ms < one.end_ms
+
+
 def _inject_band(band: Readings, device: str, kind: Kind, most: int, rng: np.random.Generator) -> Injected:
-    """Place and apply; every span is chosen in the band as recorded, whatever was injected before."""
+    """Place and apply, one after the other, in a copy of the band's readings."""
     band = band.take(np.argsort(band.event_ms, kind="stable"))
-    changed = band.take(np.arange(len(band)))
     kept = np.ones(len(band), np.bool_)
     events: list[Event] = []
     free = np.ones(len(band), np.bool_)
@@ -154,10 +179,10 @@ def _inject_band(band: Readings, device: str, kind: Kind, most: int, rng: np.ran
         span, parameters = placed
         events.append(_event(band, device, kind, span, parameters))
         kept[span] = not kind.drops
-        kind.change(changed, span, parameters)
-        free &= np.abs(band.event_ms - events[-1].start_ms) > APART_MIN * 60_000
-        free &= (band.event_ms < events[-1].start_ms) | (band.event_ms > events[-1].end_ms + APART_MIN * 60_000)
-    return Injected(changed.take(np.flatnonzero(kept)), tuple(events))
+        kind.change(band, span, parameters)
+        apart_ms = kind.apart_min * 60_000
+        free &= (band.event_ms < events[-1].start_ms - apart_ms) | (band.event_ms > events[-1].end_ms + apart_ms)
+    return Injected(band.take(np.flatnonzero(kept)), tuple(events))
 
 
 def _place(band: Readings, kind: Kind, free: Flags, rng: np.random.Generator) -> tuple[Places, Parameters] | None:
@@ -368,8 +393,11 @@ SPOOFS: Final = (
         _has_fix,
         lambda rng: {"metres": _uniform(rng, JUMP_M), "bearing_deg": _uniform(rng, (0.0, 360.0))},
         _move_away,
+        hides_way=True,
     ),
-    Kind("freeze", AlertCode.DEVICE_SPOOF, SPOOF_MIN, _has_speed, _nothing, _freeze, fits=_really_moves),
+    Kind(
+        "freeze", AlertCode.DEVICE_SPOOF, SPOOF_MIN, _has_speed, _nothing, _freeze, fits=_really_moves, hides_way=True
+    ),
     Kind(
         "replay",
         AlertCode.DEVICE_SPOOF,
@@ -378,6 +406,7 @@ SPOOFS: Final = (
         lambda rng: {"lag_min": _uniform(rng, REPLAY_LAG_MIN)},
         _replay,
         fits=_has_history,
+        hides_way=True,
     ),
     Kind(
         "drag-off",
@@ -386,10 +415,29 @@ SPOOFS: Final = (
         _has_fix,
         lambda rng: {"mps": _uniform(rng, DRAG_MPS, 2), "bearing_deg": _uniform(rng, (0.0, 360.0))},
         _drag_off,
+        hides_way=True,
     ),
 )
 BAND_KINDS: Final = (
-    Kind("strap cut", AlertCode.DEVICE_STRAP, STRAP_OPEN_MIN, _always, _nothing, _open_strap),
-    Kind("help button", AlertCode.DEVICE_SOS, SOS_MIN, _always, _nothing, _press),
-    Kind("silence", AlertCode.DEVICE_SILENCE, SILENCE_MIN, _always, _nothing, _leave, drops=True),
+    Kind(
+        "strap cut",
+        AlertCode.DEVICE_STRAP,
+        STRAP_OPEN_MIN,
+        _always,
+        _nothing,
+        _open_strap,
+        apart_min=APART_LATCHED_MIN,
+    ),
+    Kind("help button", AlertCode.DEVICE_SOS, SOS_MIN, _always, _nothing, _press, apart_min=APART_LATCHED_MIN),
+    Kind(
+        "silence",
+        AlertCode.DEVICE_SILENCE,
+        SILENCE_MIN,
+        _always,
+        _nothing,
+        _leave,
+        before_min=HEARD_BEFORE_MIN,
+        drops=True,
+        hides_way=True,
+    ),
 )

@@ -57,6 +57,8 @@ EXPLAINS: Final[Mapping[AlertCode, frozenset[AlertCode]]] = {
     _C.DEVICE_SILENCE: frozenset({_C.DEVICE_NO_FIX}),
     # A dead band says nothing (a low one does: ``explained`` asks for the kind).
     _C.DEVICE_BATTERY: frozenset({_C.DEVICE_SILENCE, _C.DEVICE_NO_FIX}),
+    # Each degree of fever costs the heart some eight beats a minute.
+    _C.VITALS_TEMPERATURE: frozenset({_C.VITALS_HEART_RATE}),
     # An opened strap lets the band come off.
     _C.DEVICE_STRAP: frozenset({_C.DEVICE_OFF_BODY}),
     # A false position breaks rules of place that its wearer keeps.

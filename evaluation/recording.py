@@ -2,7 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final, Self
+from zoneinfo import ZoneInfo
 
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
@@ -84,12 +86,14 @@ class Recording:
 class Observed:
     """Since when, until when and on how many days each band was heard; a day counts with readings in 8 of its hours.
 
-    Days are UTC, times those of the events; readings of unknown bands are ignored.
+    Days are those of the band's org, times those of the events; readings of unknown bands are ignored. Counted by days
+    of UTC, three days from midnight to midnight in Shanghai would be four.
     """
 
-    def __init__(self, device_no: NDArray[np.int32], device: Sequence[str]) -> None:
-        """``device_no`` ascending, ``device`` its names."""
-        self._device_no, self._device = device_no, device
+    def __init__(self, device_no: NDArray[np.int32], device: Sequence[str], timezone: Sequence[str]) -> None:
+        """``device_no`` ascending, ``device`` its names, ``timezone`` where it is worn."""
+        self._device_no, self._device, self._timezone = device_no, device, timezone
+        self._ahead_ms: NDArray[np.int64] | None = None
         self._hours: defaultdict[int, NDArray[np.bool_]] = defaultdict(
             lambda: np.zeros((len(device_no), _HOURS), np.bool_)
         )
@@ -99,8 +103,13 @@ class Observed:
     @classmethod
     def of(cls, numbered: NumberedRegistry) -> Self:
         """Nobody observed yet."""
-        ordered = sorted((number, device) for device, number in numbered.device_no.items())
-        return cls(np.array([number for number, _ in ordered], np.int32), [device for _, device in ordered])
+        timezone = {org.id: org.timezone for org in numbered.registry.orgs}
+        ordered = sorted(numbered.registry.devices, key=lambda device: numbered.device_no[device.id])
+        return cls(
+            np.array([numbered.device_no[device.id] for device in ordered], np.int32),
+            [device.id for device in ordered],
+            [timezone[device.org] for device in ordered],
+        )
 
     def add(self, readings: Readings) -> None:
         """Observe a batch, in any order."""
@@ -109,7 +118,10 @@ class Observed:
         rows, event_ms = rows[known], readings.event_ms[known]
         np.minimum.at(self._first_ms, rows, event_ms)
         np.maximum.at(self._last_ms, rows, event_ms)
-        day, hour = np.divmod(event_ms // _HOUR_MS, _HOURS)
+        if self._ahead_ms is None and len(event_ms):
+            self._ahead_ms = _ahead_ms(self._timezone, int(event_ms[0]))
+        local_ms = event_ms if self._ahead_ms is None else event_ms + self._ahead_ms[rows]
+        day, hour = np.divmod(local_ms // _HOUR_MS, _HOURS)
         for number in np.unique(day).tolist():
             mine = day == number
             self._hours[number][rows[mine], hour[mine]] = True
@@ -127,3 +139,10 @@ class Observed:
 
     def _heard(self) -> list[int]:
         return [int(row) for row in np.flatnonzero(self._last_ms != NEVER)]
+
+
+def _ahead_ms(timezone: Sequence[str], at_ms: int) -> NDArray[np.int64]:
+    """By how much each place's clock is ahead of UTC at a moment; a run is too short for summer time to matter."""
+    moment = datetime.fromtimestamp(at_ms / 1000.0, UTC)
+    ahead = {name: moment.astimezone(ZoneInfo(name)).utcoffset() or timedelta() for name in set(timezone)}
+    return np.array([round(ahead[name].total_seconds() * 1000.0) for name in timezone], np.int64)

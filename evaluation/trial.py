@@ -14,7 +14,7 @@ import numpy as np
 from alerts.ledger import AlertRecord, Ledger
 from evaluation.matching import CLOSES_AFTER_S
 from evaluation.outcome import Found
-from flows.judge import Judge
+from flows.judge import HISTORIC_AFTER_MS, Judge
 from flows.rules import ShardRules, rules_by_shard
 from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition
 from schemas.judging import Release, Released
@@ -139,13 +139,14 @@ def _known_ms(event: AlertEvent, readings: Readings | None) -> int:
 
 def _found(record: AlertRecord, known_ms: int) -> Found:
     opened_ms = _ms(record.opened_at)
+    late = record.historic or known_ms - opened_ms > HISTORIC_AFTER_MS
     return Found(
         device=record.device,
         wearer=record.wearer,
         code=AlertCode(record.code),
         subject=record.subject,
         priority=record.priority,
-        found_ms=opened_ms if record.historic else known_ms,
+        found_ms=opened_ms if late else known_ms,
         known_ms=known_ms,
         ended_ms=None if record.cleared_at is None else _ms(record.cleared_at),
         state=record.state,

@@ -14,6 +14,7 @@ from evaluation.truth_file import TruthError
 from schemas.registry import NumberedRegistry
 from shouhuan import clock, logs
 from shouhuan.settings import Settings, SettingsError, load
+from simulator.bulk import BulkError
 from simulator.scenario import ScenarioError
 from store.errors import StoreError
 
@@ -105,8 +106,10 @@ def simulate(
     state: Annotated[Path | None, typer.Option(help="Remember each band's sequence number here.")] = None,
     published: Annotated[Path | None, typer.Option(help="Write when each message was published as JSON lines.")] = None,
     sent: Annotated[Path | None, typer.Option(help="Write how much was sent and acknowledged as JSON.")] = None,
+    connections: Annotated[int, typer.Option(min=1, max=64, help="Live: MQTT connections.")] = 2,
     *,
     incidents: Annotated[bool, typer.Option(help="Script incidents: walks out, cut straps, silence and more.")] = True,
+    flat_out: Annotated[bool, typer.Option(help="Live: as fast as the broker takes it, for speed tests.")] = False,
 ) -> None:
     """Be a fleet of bands, live over MQTT or into a capture file.
 
@@ -128,7 +131,9 @@ def simulate(
         state=state,
         published=published,
         sent=sent,
+        connections=connections,
         incidents=incidents,
+        flat_out=flat_out,
     )
     with _for_people():
         run(_settings(), options)
@@ -307,7 +312,7 @@ def _for_people() -> Iterator[None]:
     """Errors that say what to do are shown as they are, without a traceback."""
     try:
         yield
-    except (StoreError, ScenarioError, TruthError) as error:
+    except (StoreError, ScenarioError, TruthError, BulkError) as error:
         _err.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
 

@@ -87,7 +87,8 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
 
 
 def _request(source: Source, options: EvaluationOptions) -> Request:
-    seed = 1 if options.seed is None else options.seed
+    played = source.scenario.seed if isinstance(source, Played) else 1
+    seed = played if options.seed is None else options.seed
     return Request(
         source=source,
         command=_command(),

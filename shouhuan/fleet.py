@@ -9,12 +9,14 @@ from typing import NamedTuple
 
 import msgspec
 import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from schemas.registry import Registry
 from shouhuan.clock import now, now_ms
 from shouhuan.doctor import require
 from shouhuan.settings import Settings
 from simulator.capture import write_capture
+from simulator.flat_out import run_flat_out
 from simulator.link import Broker
 from simulator.options import Options
 from simulator.publish import Files, Sent, run_live
@@ -41,7 +43,9 @@ class FleetOptions:
     state: Path | None
     published: Path | None
     sent: Path | None
+    connections: int
     incidents: bool
+    flat_out: bool
 
 
 def run(settings: Settings, options: FleetOptions) -> None:
@@ -63,9 +67,12 @@ def run(settings: Settings, options: FleetOptions) -> None:
         )
         typer.echo(f"{written.readings} readings, {written.events} events → {options.capture}")
         return
-    if options.speed != 1.0 and part.options.duration_s is None:
+    if (options.speed != 1.0 or options.flat_out) and part.options.duration_s is None:
         raise typer.BadParameter("a run that is faster than time needs an end: give --duration")
     require(settings, "broker")
+    if options.flat_out:
+        _flat_out(settings, options, part)
+        return
     sent = _publish(settings, options, part.options, part.registry)
     typer.echo(f"{sent.messages} messages published, {sent.acknowledged} acknowledged {sent.trouble}".rstrip())
 
@@ -118,18 +125,50 @@ def _publish(settings: Settings, options: FleetOptions, chosen: Options, registr
     stop = Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    broker = Broker(
+    files = Files(truth=options.truth, log=options.published, state=options.state)
+    sent = run_live(
+        chosen,
+        registry,
+        _broker(settings),
+        now_ms=now_ms,
+        stop=stop,
+        files=files,
+        connections=options.connections,
+        speed=options.speed,
+    )
+    if options.sent is not None:
+        options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")
+    return sent
+
+
+def _flat_out(settings: Settings, options: FleetOptions, part: _Part) -> None:
+    """Everything at once; simulated time ends now, so that the door finds nothing in the future."""
+    start_ms = now_ms() - round((part.options.duration_s or 0.0) * 1000.0)
+    columns = (TextColumn("published"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns) as progress:
+        task = progress.add_task("published", total=1.0)
+        pushed = run_flat_out(
+            part.options,
+            part.registry,
+            _broker(settings),
+            start_ms=start_ms,
+            connections=options.connections,
+            on_progress=lambda share: progress.update(task, completed=share),
+        )
+    typer.echo(
+        f"{pushed.messages} messages ({pushed.readings} readings) published and acknowledged "
+        f"in {pushed.seconds:.1f} s: {pushed.per_second:.0f} a second"
+    )
+
+
+def _broker(settings: Settings) -> Broker:
+    return Broker(
         host=settings.mqtt_host,
         port=settings.mqtt_port,
         username=settings.mqtt_username,
         password=settings.mqtt_password.get_secret_value() if settings.mqtt_password else None,
         mqtt5=settings.mqtt_version == "5",
     )
-    files = Files(truth=options.truth, log=options.published, state=options.state)
-    sent = run_live(chosen, registry, broker, now_ms=now_ms, stop=stop, files=files, speed=options.speed)
-    if options.sent is not None:
-        options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")
-    return sent
 
 
 def _registry(settings: Settings, path: Path | None) -> Registry:

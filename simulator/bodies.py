@@ -38,18 +38,19 @@ class Day(NamedTuple):
 class Bodies:
     """Physiology of all wearers, each with an own heart, skin, restlessness and drift."""
 
-    def __init__(self, rng: np.random.Generator, n: int, dt_s: float) -> None:
+    def __init__(self, rng: np.random.Generator, n: int, dt_s: float, *, in_the_field: bool) -> None:
         self._rng = rng
+        self._in_the_field = in_the_field
         self._dt_s = dt_s
-        self._rest_bpm = np.clip(rng.normal(64.0, 6.5, n), 49.0, 80.0)[:, None]
+        self._rest_bpm = np.clip(rng.normal(75.0, 6.5, n), 60.0, 94.0)[:, None]
         self._per_step = rng.uniform(0.28, 0.48, n)[:, None]
-        self._swing_bpm = rng.uniform(2.0, 6.0, n)[:, None]
-        self._skin_c = rng.normal(33.0, 0.5, n)[:, None]
-        self._vagal_ms = rng.lognormal(np.log(40.0), 0.3, n)[:, None]
+        self._swing_bpm = rng.uniform(1.0, 4.0, n)[:, None]
+        self._skin_c = rng.normal(32.7, 0.6, n)[:, None]
+        self._vagal_ms = rng.lognormal(np.log(27.0), 0.4, n)[:, None]
         self._restless = rng.lognormal(0.0, 0.45, n)[:, None]
         noise = {
-            "drift": 5 * 86_400.0, "mood": 3_600.0, "beat": 240.0, "fidget": 1_500.0, "busy": 5_400.0, "skin": 1_800.0,
-            "draught": 240.0, "oxygen": 900.0, "fit": 2_400.0,
+            "drift": 5 * 86_400.0, "mood": 2_700.0, "beat": 240.0, "fidget": 150.0, "busy": 5_400.0, "skin": 1_800.0,
+            "draught": 300.0, "oxygen": 900.0, "fit": 2_400.0, "sensing": 2_400.0, "saving": 18_000.0,
         }  # fmt: skip
         self._noise = {name: GaussMarkov(rng, n, tau_s, dt_s) for name, tau_s in noise.items()}
         self._heart = Follower(self._rest_bpm[:, 0], HEART_LAG_S, dt_s)
@@ -69,7 +70,7 @@ class Bodies:
         locked = (per_minute > 90) & (self._rng.random(steps.shape) < CADENCE_LOCK)
         vagal = self._vagal_ms * np.exp((self._rest_bpm - heart) / 38.0) * self._lognormal(steps.shape, 0.2)
         absent = np.nan
-        return {
+        columns = {
             "heart_rate_bpm": np.where(seen, np.clip(np.round(np.where(locked, per_minute, heart)), 28, 215), absent),
             "hrv_rmssd_ms": np.where(
                 seen & (activity < 0.35), np.clip(np.round(vagal * laid["vagal"], 1), 4.0, 220.0), absent
@@ -81,16 +82,21 @@ class Bodies:
             "peak_g": np.round(np.maximum(self._peak_g(activity), laid["peak_g"]), 2),
             "quality": np.round(quality, 2),
         }
+        if not self._in_the_field:
+            return columns
+        # Sensors restart, and at night some bands save power.
+        off = (noise["sensing"] < -2.1) | (day.asleep & (noise["saving"] < -0.35))
+        return {name: np.where(off, np.nan, column) for name, column in columns.items()}
 
     def _steps(self, motion: Motion, day: Day, laid: Overlays, noise: Columns) -> Floats:
         """On foot by the metres walked; elsewhere awake, a few now and then; riding or asleep, none."""
         staying = motion.mode == Mode.STAY
         walked = np.where(motion.mode == Mode.WALK, motion.travelled_m / STRIDE_M, 0.0)
-        pottering = staying & ~day.asleep & (noise["fidget"] + 0.9 * noise["busy"] > 0.75)
-        about = self._rng.gamma(1.3, 14.0, walked.shape) * self._restless * self._dt_s / 60.0
+        pottering = staying & ~day.asleep & (noise["fidget"] + 0.6 * noise["busy"] > 1.2)
+        about = self._rng.gamma(1.5, 21.0, walked.shape) * self._restless * self._dt_s / 60.0
         steps = np.where(pottering, about, walked) * ~laid.on("still")
         # A night is not one piece: people get up.
-        up = day.asleep & (self._rng.random(walked.shape) < 0.004 * self._dt_s / 60.0)
+        up = day.asleep & (self._rng.random(walked.shape) < 0.007 * self._dt_s / 60.0)
         return np.asarray(np.round(np.where(up & ~laid.on("still"), about, steps)))
 
     def _activity(
@@ -108,23 +114,24 @@ class Bodies:
         return np.asarray(np.clip(np.where(lost | slack, 0.12, fit), 0.0, 1.0) * worn)
 
     def _heart_rate(self, effort: Floats, day: Day, laid: Overlays, noise: Columns) -> Floats:
-        rhythm = self._swing_bpm * np.sin((day.hour - 10.0) / 12.0 * np.pi) + np.where(day.asleep, -5.0, 4.0)
+        rhythm = self._swing_bpm * np.sin((day.hour - 10.0) / 12.0 * np.pi) + np.where(day.asleep, -4.5, 2.5)
         raised = self._per_step * np.minimum(effort, 130.0) + 6.0 * (effort > 4.0)
         target = self._rest_bpm + 1.5 * noise["drift"] + rhythm + raised + laid["add_bpm"]
-        target += np.where(day.asleep, 2.0, 4.2) * noise["mood"]
+        target += np.where(day.asleep, 2.0, 7.4) * noise["mood"]
         target = np.where(np.isnan(laid["set_bpm"]), target, laid["set_bpm"])
-        return np.asarray(self._heart.advance(target) + np.where(day.asleep, 1.6, 2.8) * noise["beat"])
+        return np.asarray(self._heart.advance(target) + np.where(day.asleep, 1.8, 4.0) * noise["beat"])
 
     def _oxygen(self, day: Day, laid: Overlays, noise: Columns) -> Floats:
-        level = np.where(day.asleep, 95.6, 96.8) + 0.9 * noise["oxygen"]
-        return np.asarray(np.clip(np.round(np.where(np.isnan(laid["set_spo2"]), level, laid["set_spo2"])), 70, 100))
+        usual = np.where(day.asleep, 95.6, 96.8)
+        level = np.where(np.isnan(laid["set_spo2"]), usual, laid["set_spo2"]) + 0.9 * noise["oxygen"]
+        return np.asarray(np.clip(np.round(level), 70, 100))
 
     def _skin_temp(self, motion: Motion, day: Day, laid: Overlays, worn: NDArray[np.bool_], noise: Columns) -> Floats:
         outdoors = (motion.roof < 0.25) & ~day.asleep
         warm = self._skin_c + np.where(day.asleep, 1.3, 0.0) - 1.6 * outdoors + 0.7 * noise["skin"] + laid["add_c"]
         ambient = np.where(np.isnan(laid["ambient_c"]), AMBIENT_C, laid["ambient_c"])
         core = self._skin.advance(np.where(worn, warm, ambient))
-        gust = noise["draught"] * np.where(day.asleep, 0.12, 0.22) * (1.0 + 1.2 * (np.abs(noise["draught"]) > 2.0))
+        gust = noise["draught"] * np.where(day.asleep, 0.09, 0.18) * (1.0 + 0.9 * (np.abs(noise["draught"]) > 2.2))
         return np.asarray(core + gust * worn)
 
     def _peak_g(self, activity: Floats) -> Any:  # noqa: ANN401 - numpy's own arithmetic

@@ -252,14 +252,23 @@ def _log_in(connection: socket.socket, broker: Broker, number: int, where: str) 
     try:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(connect_packet(f"{broker.client_id}-bulk-{number}", broker.username, broker.password))
-        with connection.makefile("rb") as answers:
-            answer = answers.read(CONNACK_BYTES)
+        answer = _received(connection, CONNACK_BYTES)
     except OSError as error:
         raise BrokerLostError(f"{where} does not answer the login: {error}", 0) from error
-    if len(answer) < CONNACK_BYTES or not answer.startswith(CONNACK_HEADER):
-        raise BrokerRefusedError(f"{where} closed the connection or does not speak MQTT 3.1.1: {answer.hex()!r}")
+    if len(answer) < CONNACK_BYTES:
+        raise BrokerLostError(f"{where} closed the connection at the login", 0)
+    if not answer.startswith(CONNACK_HEADER):
+        raise BrokerRefusedError(f"{where} does not speak MQTT 3.1.1: it answers {answer!r}")
     if answer[-1]:
         raise BrokerRefusedError(f"{where} refuses: {REFUSALS.get(answer[-1], f'code {answer[-1]}')}")
+
+
+def _received(connection: socket.socket, count: int) -> bytes:
+    """So many bytes, fewer where the other side hangs up, and none of those that follow."""
+    received = b""
+    while len(received) < count and (more := connection.recv(count - len(received))):
+        received += more
+    return received
 
 
 def _poll(connection: socket.socket, events: int) -> select.poll:

@@ -84,6 +84,11 @@ class Fences:
             holds &= (time_ms < from_ms) | (time_ms >= to_ms)
         return np.asarray(holds & (distance_m > 0))
 
+    def last_edge_ms(self, pair: int, time_ms: int) -> int:
+        """The last moment up to a time at which a demand may have turned: a leave's edge, else the full minute."""
+        edges = [edge for leave in self.leaves[self.row[pair]] for edge in leave if time_ms - 60_000 < edge <= time_ms]
+        return max(edges, default=time_ms // 60_000 * 60_000)
+
     def clear_of_walls(self, row: int, points: Floats, off_m: float) -> bool:
         """Whether points of one wearer's plane lie inside every keep-in and off every keep-out, with room to spare."""
         for pair in self.of_row[row]:

@@ -36,6 +36,9 @@ BLOCK_STEPS: Final = (12, 720)
 FARTHEST_REACH_M: Final = 3_000.0
 COMMUTE_DEAD_M: Final = 260.0
 AT_HOME_M: Final = 60.0
+ODD_DAYS: Final = 64
+"""After so many days the small irregularities of sleep begin again."""
+
 OLD_FIRMWARE_LACKS: Final = ("hdop", "hrv_rmssd_ms", "peak_g")
 
 
@@ -59,7 +62,7 @@ class Fleet:
         way, bodies, sky, cells, scenes, stagger, radio, delivery, people = rngs
         self._offset_s = stagger.permutation(n) * self.dt_s / n
         self._local_min = self._local_offsets(registry)
-        start_hour = float(self._hour(np.zeros((n, 1))).mean())
+        start_hour = float(self._hours(np.zeros((n, 1))).mean())
         self._start_hour = start_hour
         fences = Fences.of(self.roster, registry.schedules, start_ms)
         confined = _confined(fences, n)
@@ -69,9 +72,10 @@ class Fleet:
         self.interval_s = np.full(n, options.interval_s) if options.interval_s else self.roster.interval_s
         self.script = self._script(fences, confined, curfewed)
         stage = Scenes(scenes, fences, lives, self.roster.plane)
-        weekday = int(local_minute(np.array([start_ms]), int(self._local_min[0]))[0]) // (24 * 60)
-        self._movement = Movement(way, lives, stage, self.script, start_hour, weekday)
-        self._bodies = Bodies(bodies, n, self.dt_s)
+        self._odd_h = people.normal(0.0, 0.6, (n, ODD_DAYS, 2))
+        self._weekday = int(local_minute(np.array([start_ms]), int(self._local_min[0]))[0]) // (24 * 60)
+        self._movement = Movement(way, lives, stage, self.script, start_hour, self._weekday)
+        self._bodies = Bodies(bodies, n, self.dt_s, in_the_field=options.in_the_field)
         self._power = Power(cells, n, self.dt_s, self.script)
         self._receiver = Receiver(sky, self.roster.plane, self.dt_s, in_the_field=options.in_the_field)
         self._spoofing = Spoofing(self.script)
@@ -225,14 +229,24 @@ class Fleet:
                     incident.parameters["empty_s"] = round(float(at[np.argmax(dead)]), 1)
 
     def _day(self, times_s: Floats) -> Day:
-        hour = self._hour(times_s)
-        wakes = np.array([habits.wakes_h for habits in self._lives.habits])[:, None]
-        sleeps = np.array([habits.sleeps_h for habits in self._lives.habits])[:, None]
-        night = np.array([habits.job is Work.NIGHT for habits in self._lives.habits])[:, None]
-        return Day(hour, np.where(night, (hour > 8.2) & (hour < 14.5), (hour < wakes) | (hour >= sleeps)))
+        """Hours and sleep: everybody by their own habit, give or take what the day is like, later at weekends."""
+        hours = self._hours(times_s)
+        day, hour = np.divmod(hours, 24.0)
+        rows = np.arange(len(times_s))[:, None]
+        odd = self._odd_h[rows, day.astype(np.int64) % ODD_DAYS]
+        weekend = (self._weekday + day.astype(np.int64)) % 7 >= 5
+        habits = self._lives.habits
+        wakes = np.array([one.wakes_h for one in habits])[:, None] + odd[..., 0] + 1.0 * weekend
+        # Whoever goes to bed after midnight sleeps from early in the day that follows.
+        sleeps = np.array([one.sleeps_h for one in habits])[:, None] + odd[..., 1]
+        asleep = np.where(hour < 12.0, (hour < wakes) & (hour + 24.0 >= sleeps), hour >= sleeps)
+        by_day = np.array([one.job is Work.NIGHT for one in habits])[:, None]
+        return Day(hour, np.where(by_day, (hour > 8.2) & (hour < 14.5), asleep))
 
-    def _hour(self, times_s: Floats) -> Floats:
-        return np.asarray((self.start_ms / 3.6e6 + times_s / HOUR + self._local_min[:, None] / 60.0) % 24.0)
+    def _hours(self, times_s: Floats) -> Floats:
+        """Local hours since the midnight before the run."""
+        midnight_h = (self.start_ms / 3.6e6 + self._local_min[:, None] / 60.0) // 24.0 * 24.0
+        return np.asarray(self.start_ms / 3.6e6 + times_s / HOUR + self._local_min[:, None] / 60.0 - midnight_h)
 
     def _local_offsets(self, registry: Registry) -> NDArray[np.int64]:
         timezones = {org.id: offset_min(org.timezone, self.start_ms) for org in registry.orgs}
@@ -253,12 +267,12 @@ def _confined(fences: Fences, n: int) -> NDArray[np.bool_]:
 
 
 def _reach_m(fences: Fences, n: int) -> Floats:
-    """How far from home a wearer's own places may lie: as far as the widest side of the keep-in."""
+    """How far from home a wearer's own places may lie: nearly as far as the keep-in's far side."""
     reach_m = np.full(n, FARTHEST_REACH_M)
     for number, pair in enumerate(fences.pairs):
         if pair.zone.kind is ZoneKind.KEEP_IN:
-            widest = max(fences.wall_m(number, angle) for angle in np.linspace(0.0, 2.0 * np.pi, 8, endpoint=False))
-            reach_m[pair.row] = min(reach_m[pair.row], 0.9 * widest)
+            farthest_m = float(np.hypot(*fences.middle(number))) + fences.extent_m(number)
+            reach_m[pair.row] = min(reach_m[pair.row], 0.9 * farthest_m)
     return reach_m
 
 

@@ -13,7 +13,7 @@ from simulator.kinds import HOUR
 from simulator.options import People
 from simulator.plane import Floats
 
-NEW_PLACE: Final = 0.42
+NEW_PLACE: Final = 0.75
 """Share of errands to a place never seen before; with the regular ways this makes about a third of all moves."""
 
 PLACE_TRIES: Final = 30
@@ -123,7 +123,7 @@ class Lives:
     def _habits(self, row: int, reach_m: float, *, night: bool) -> Habits:
         rng = self._rng
         job = Work.NIGHT if night else Work.DAY if rng.random() < 0.62 else Work.NONE
-        wakes_h = float(rng.normal(6.6, 0.5))
+        wakes_h = float(np.clip(rng.normal(7.1, 0.8), 5.3, 9.3))
         near_m = min(reach_m, 900.0)
         return Habits(
             home=Place(0.0, 0.0, float(rng.uniform(0.45, 0.95))),
@@ -132,11 +132,11 @@ class Lives:
             shops=tuple(self.somewhere(row, near_m) for _ in range(3)),
             friends=tuple(self.somewhere(row, reach_m) for _ in range(2)),
             job=job,
-            leaves_h=float(rng.normal(7.6, 0.5)),
+            leaves_h=wakes_h + float(rng.uniform(0.7, 1.4)),
             returns_h=float(rng.normal(17.6, 0.7)),
             wakes_h=wakes_h,
-            sleeps_h=float(np.clip(rng.normal(22.6, 0.7), 21.0, 24.0)),
-            errands=float(rng.gamma(4.0, 0.4)),
+            sleeps_h=float(np.clip(rng.normal(23.6, 0.9), 21.5, 25.8)),
+            errands=float(rng.gamma(4.0, 0.55)),
             office_day=int(rng.integers(0, 5)),
             has_car=bool(rng.random() < 0.25),
             reach_m=reach_m,

@@ -20,10 +20,10 @@ RADIUS_68: Final = 1.51
 GNSS, WIFI, CELL, NONE = 0, 1, 2, 3
 """In the order of ``schemas.wire.Source``, and none at all."""
 
-SPIKES: Final = 2.2e-4
-"""Leaps a fix: about a third a day at one a minute; half of them come with no warning in ``accuracy_m``."""
+SPIKES: Final = 2.4e-4
+"""Leaps a fix: about one in three days at one a minute; half of them come with no warning in ``accuracy_m``."""
 
-SPIKE_M: Final = (150.0, 4_000.0)
+SPIKE_M: Final = (150.0, 9_000.0)
 STALE: Final = 0.012
 """Share of fixes that are the one before, told again with its age."""
 
@@ -46,7 +46,7 @@ class Receiver:
         self._jitter = [GaussMarkov(rng, n, tau_s, dt_s) for tau_s in (40.0, 40.0)]
         self._tower = [GaussMarkov(rng, n, tau_s, dt_s) for tau_s in (20_000.0, 20_000.0)]
         self._swell = GaussMarkov(rng, n, 900.0, dt_s)
-        self._sky = GaussMarkov(rng, n, 1_200.0, dt_s)
+        self._sky = GaussMarkov(rng, n, 9_000.0, dt_s)
         self._last = np.full((3, n), np.nan)
         self._age_s = np.zeros(n)
 
@@ -76,7 +76,7 @@ class Receiver:
         """Satellites as far as roof and luck allow, else Wi-Fi, else a cell, else nothing."""
         if not self._in_the_field:
             return np.where(dark, NONE, GNSS).astype(np.int8)
-        under = 2.9 * motion.roof - 1.55 + 0.25 * (motion.mode == Mode.BUS) + 0.45 * (motion.mode == Mode.TRAIN)
+        under = 2.9 * motion.roof - 2.4 + 0.25 * (motion.mode == Mode.BUS) + 0.45 * (motion.mode == Mode.TRAIN)
         seen = sky - under
         source = np.select([seen > 0.0, seen > -1.5, seen > -2.1], [GNSS, WIFI, CELL], NONE)
         # Away from houses there is no Wi-Fi to hear.

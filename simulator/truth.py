@@ -44,8 +44,8 @@ class Breach:
 class ZoneTruth:
     """Breaches as they are walked: from crossing to crossing of the true path, no receiver involved.
 
-    Between two steps the straight line meets the wall; where not the wearer but the schedule turned, the step that
-    follows is the moment.
+    Between two steps the straight line meets the wall; where not the wearer but a schedule or a leave turned, its
+    edge is the moment.
     """
 
     def __init__(self, fences: Fences, movement: Movement, start_ms: int) -> None:
@@ -55,6 +55,7 @@ class ZoneTruth:
         self._current: list[Breach | None] = [None] * len(fences.pairs)
         self._last: list[Breach | None] = [None] * len(fences.pairs)
         self._before_m = np.full(len(fences.pairs), np.nan)
+        self._before_s = np.full(len(fences.pairs), np.nan)
         self.breaches: list[Breach] = []
 
     def observe(self, times_s: Floats, motion: Motion) -> None:
@@ -65,7 +66,7 @@ class ZoneTruth:
             distance_m = self._fences.distance_of_m(np.full(steps, pair), motion.xy[row])
             at_s, finer_m = self._refined(pair, row, times_s[row], distance_m, motion.travelled_m[row])
             self._walk(pair, at_s, finer_m)
-            self._before_m[pair] = distance_m[-1]
+            self._before_m[pair], self._before_s[pair] = distance_m[-1], times_s[row, -1]
 
     def _refined(
         self, pair: int, row: int, at_s: Floats, distance_m: Floats, travelled_m: Floats
@@ -96,13 +97,24 @@ class ZoneTruth:
             if first == last:
                 continue
             if breached[first] and now is None:
-                now = self._resumed(pair, _crossing_s(at_s, distance_m, first))
+                now = self._resumed(pair, self._turned_s(pair, at_s, distance_m, first))
             if not breached[first] and now is not None:
-                now.until_s = _crossing_s(at_s, distance_m, first)
+                now.until_s = self._turned_s(pair, at_s, distance_m, first)
                 now = None
             if now is not None:
                 now.deepest_m = max(now.deepest_m, float((sign * distance_m[first:last]).max()))
         self._current[pair] = now
+
+    def _turned_s(self, pair: int, at_s: Floats, distance_m: Floats, step: int) -> float:
+        """When the wall was met on the way to a step; where it was not met, when the demand began or ended."""
+        before_m = self._before_m[pair] if step == 0 else distance_m[step - 1]
+        before_s = self._before_s[pair] if step == 0 else at_s[step - 1]
+        if np.isnan(before_m):
+            return float(at_s[step])
+        if (before_m > 0) != (distance_m[step] > 0):
+            return float(before_s + (at_s[step] - before_s) * before_m / (before_m - distance_m[step]))
+        edge_ms = self._fences.last_edge_ms(pair, self._start_ms + round(at_s[step] * 1000.0))
+        return float(max((edge_ms - self._start_ms) / 1000.0, before_s))
 
     def _resumed(self, pair: int, since_s: float) -> Breach:
         last = self._last[pair]
@@ -132,16 +144,6 @@ class ZoneTruth:
             for breach in self.breaches
             if 0 <= breach.since_s < end_s
         ]
-
-
-def _crossing_s(at_s: Floats, distance_m: Floats, step: int) -> float:
-    """When the wall was met on the way to a step; where the wall was not met, the step itself."""
-    if step == 0:
-        return float(at_s[0])
-    before, after = distance_m[step - 1], distance_m[step]
-    if (before > 0) == (after > 0):
-        return float(at_s[step])
-    return float(at_s[step - 1] + (at_s[step] - at_s[step - 1]) * before / (before - after))
 
 
 def _ended_s(breach: Breach, end_s: float) -> float:

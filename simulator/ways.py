@@ -76,14 +76,20 @@ class Ways:
             return
         chosen = mode_for(self._rng, self._lives.habits[row], metres) if mode is None else mode
         pace_mps = float(self._rng.uniform(*SPEED_MPS[chosen])) if speed_mps is None else speed_mps
-        corners = np.array([end]) if straight else self._corners(row, start, end, metres, chosen)
+        corners = end[None, :] if straight else self._corners(row, start, end, metres, chosen)
+        if corners is None:
+            # Nobody goes where no lawful way leads; home they go by whatever way there is.
+            if to != self._lives.habits[row].home:
+                return
+            corners = end[None, :]
         self._walk(track, corners, chosen, pace_mps)
         track.roof[-1] = to.roof
 
-    def _corners(self, row: int, start: Floats, end: Floats, metres: float, mode: Mode) -> Floats:
+    def _corners(self, row: int, start: Floats, end: Floats, metres: float, mode: Mode) -> Floats | None:
         count = int(min(metres / CORNER_EVERY_M[mode], MOST_CORNERS))
         if not count:
-            return end[None, :]
+            direct = np.vstack([start, end])
+            return end[None, :] if self._lives.allowed(row, _dense(direct)) else None
         for attempt in range(TRIES):
             share = np.sort(self._rng.uniform(0.08, 0.92, count))
             # Where the direct way is barred, a wider one is looked for.
@@ -92,7 +98,7 @@ class Ways:
             corners = np.vstack([start + share[:, None] * (end - start) + aside, end])
             if self._lives.allowed(row, _dense(np.vstack([start, corners]))):
                 return corners
-        return end[None, :]
+        return None
 
     def _walk(self, track: Track, corners: Floats, mode: Mode, pace_mps: float) -> None:
         for x, y in corners.tolist():

@@ -7,7 +7,7 @@ from tests.world import HOME, START_MS, numbered
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
-MIDNIGHT_MS = START_MS // DAY_MS * DAY_MS
+MIDNIGHT_MS = START_MS // DAY_MS * DAY_MS - 8 * HOUR_MS  # in Shanghai
 
 
 def heard(*hours: float, device: int = 1, from_ms: int = MIDNIGHT_MS) -> Readings:

@@ -2,7 +2,7 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from queue import Empty, Queue
 
 import numpy as np
@@ -35,14 +35,14 @@ def _subscriber(port: int) -> Iterator[Queue[MQTTMessage]]:
 
 
 @contextmanager
-def _scripted(talk: Callable[[socket.socket], None]) -> Iterator[Broker]:
-    """A broker of one connection that takes every login, and then does as told."""
+def _scripted(talk: Callable[[socket.socket], None], login: bytes = CONNACK) -> Iterator[Broker]:
+    """A broker of one connection that answers every login so, and then does as told."""
 
     def serve() -> None:
         connection, _ = server.accept()
-        with connection:
+        with connection, suppress(ConnectionResetError):
             connection.recv(1024)
-            connection.sendall(CONNACK)
+            connection.sendall(login)
             talk(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -176,6 +176,7 @@ def test_a_broker_that_goes_away_is_noticed_while_waiting_for_the_last_answers(m
 
 def test_what_is_no_acknowledgement_ends_the_load() -> None:
     def swear(connection: socket.socket) -> None:
+        connection.recv(1024)
         connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
         _until_closed(connection)
 
@@ -195,14 +196,20 @@ def test_a_refused_login_says_why_and_leaves_no_connection(mosquitto: Mosquitto)
 
 
 def test_a_server_of_something_else_is_refused() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        threading.Thread(target=lambda: server.accept()[0].close()).start()
-        with pytest.raises(BrokerRefusedError, match=r"does not speak MQTT 3.1.1"):
-            BulkLink(Broker(port=server.getsockname()[1]))
+    with (
+        _scripted(_until_closed, login=b"HTTP/1.1 400 Bad Request\r\n\r\n") as broker,
+        pytest.raises(BrokerRefusedError, match=r"does not speak MQTT 3.1.1: it answers b'HTTP'"),
+    ):
+        BulkLink(broker)
+
+
+def test_a_broker_that_hangs_up_at_the_login_is_lost() -> None:
+    with _scripted(lambda _: None, login=b"") as broker, pytest.raises(BrokerLostError, match="at the login"):
+        BulkLink(broker)
 
 
 def test_a_broker_that_is_not_there_is_named() -> None:
-    with pytest.raises(BrokerLostError, match="127.0.0.1:1 cannot be reached"):
+    with pytest.raises(BrokerLostError, match=r"127.0.0.1:1 cannot be reached"):
         open_bulk(Broker(port=1), 1)
 
 

@@ -1,3 +1,5 @@
+import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,6 +25,11 @@ def _linked(broker: Broker) -> Iterator[Link]:
     (link,) = open_links(broker, 1)
     yield link
     link.close()
+
+
+def _commanded(mosquitto: Mosquitto, topic: str, body: bytes, until: Callable[[], bool]) -> bool:
+    """Say it again and again: only hearing shows that a subscription stands."""
+    return _eventually(lambda: mosquitto.publish(topic, body) or until())
 
 
 @pytest.mark.parametrize("mqtt5", [True, False], ids=["5", "3.1.1"])
@@ -57,6 +64,70 @@ def test_what_is_said_while_the_broker_is_away_arrives_when_it_is_back(mosquitto
         mosquitto.start()
         assert _eventually(lambda: link.acknowledged == 51)
         assert link.trouble == ""
+
+
+@pytest.mark.parametrize("mqtt5", [True, False], ids=["5", "3.1.1"])
+def test_a_command_is_heard_by_its_own_handler_which_may_answer(mosquitto: Mosquitto, *, mqtt5: bool) -> None:
+    heard: list[tuple[str, bytes]] = []
+    with _linked(Broker(port=mosquitto.port, mqtt5=mqtt5)) as link:
+        link.subscribe(["wb/v1/a/b/down", "wb/v1/a/c/down"], lambda topic, body: link.publish(f"{topic}/ack", body))
+        link.subscribe(["wb/v1/a/+/down/ack"], lambda topic, body: heard.append((topic, body)))
+        for topic, body in (("wb/v1/a/b/down", b"locate"), ("wb/v1/a/c/down", b"end")):
+            assert _commanded(mosquitto, topic, body, lambda said=(f"{topic}/ack", body): said in heard)
+    assert set(heard) == {("wb/v1/a/b/down/ack", b"locate"), ("wb/v1/a/c/down/ack", b"end")}
+
+
+def test_who_subscribes_while_connected_hears_each_command_once(mosquitto: Mosquitto) -> None:
+    heard: list[bytes] = []
+    with _linked(Broker(port=mosquitto.port)) as link:
+        assert _eventually(lambda: link.trouble == "")
+        link.subscribe(["wb/v1/+/+/down"], lambda _, body: heard.append(body))
+        assert _commanded(mosquitto, "wb/v1/a/b/down", b"listening?", lambda: bool(heard))
+        for number in range(20):
+            mosquitto.publish("wb/v1/a/b/down", b"%d" % number)
+        assert _eventually(lambda: heard[-1:] == [b"19"])
+    assert [body for body in heard if body != b"listening?"] == [b"%d" % number for number in range(20)]
+
+
+def test_commands_are_heard_again_when_the_broker_is_back(mosquitto: Mosquitto) -> None:
+    heard: list[tuple[str, bytes]] = []
+    with _linked(Broker(port=mosquitto.port)) as link:
+        link.subscribe(["wb/v1/+/+/down"], lambda topic, body: heard.append((topic, body)))
+        assert _eventually(lambda: link.trouble == "")
+        mosquitto.kill()
+        assert _eventually(lambda: "reconnecting" in link.trouble)
+        mosquitto.start()
+        assert _eventually(lambda: link.trouble == "")
+        assert _commanded(mosquitto, "wb/v1/a/b/down", b"again", lambda: ("wb/v1/a/b/down", b"again") in heard)
+
+
+def test_a_refused_subscription_is_named() -> None:
+    def refuse() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(1024)
+            connection.sendall(bytes.fromhex("20020000"))
+            subscribe = connection.recv(1024)
+            connection.sendall(bytes.fromhex("9004") + subscribe[2:4] + bytes.fromhex("0180"))
+            connection.recv(1024)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        broker = threading.Thread(target=refuse)
+        broker.start()
+        with _linked(Broker(port=server.getsockname()[1], mqtt5=False)) as link:
+            link.subscribe(["wb/v1/a/b/down", "wb/v1/a/c/down"], lambda *_: None)
+            assert _eventually(lambda: "refuses 1 of 2 subscriptions" in link.trouble)
+        broker.join(10)
+
+
+def test_more_than_a_link_can_keep_is_dropped_and_counted(mosquitto: Mosquitto) -> None:
+    mosquitto.stop()
+    with _linked(Broker(port=mosquitto.port)) as link:
+        for _ in range(65_535 + 3):
+            link.publish("wb/v1/a/b/up", b"")
+        assert link.dropped == 3
+        mosquitto.start()
+        assert _eventually(lambda: link.trouble.startswith("3 messages were dropped"))
 
 
 def test_a_broker_that_is_not_there_is_named() -> None:
