@@ -1,6 +1,7 @@
 """Events put into real recordings: what is known to be there must be found; the untouched copy measures false alerts.
 
-All ranges below were fixed on 2026-11-25, before any result was seen, and are not to be fitted to any. Moments are
+How strong and how long injections are was fixed on 2026-11-25, before any result was seen, and is not to be fitted to
+any. Three rules of placing were settled the same day after a first trial run, and say so. Moments are
 drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only a person
 closes an hour and a half.
 """
@@ -13,7 +14,14 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.backgrounds import UTC_OFFSET_MIN, Background, case_of, gps_tracks, heart_minutes, heart_nights
+from evaluation.backgrounds import (
+    UTC_OFFSET_MIN,
+    Background,
+    case_of,
+    gps_tracks,
+    heart_minutes,
+    heart_nights,
+)
 from evaluation.case import Case
 from evaluation.outcome import Context, Event
 from geo.shapes import METRES_PER_DEGREE
@@ -56,11 +64,14 @@ SOS_MIN: Final[Range] = (0.0, 0.0)
 SILENCE_MIN: Final[Range] = (30.0, 180.0)
 """Longer than any plan tolerates, shorter than a flat battery's night."""
 HEARD_BEFORE_MIN: Final = 10.0
-"""A silence begins with a last word, not at the end of a gap of the recording."""
+"""A silence begins with a last word, not at the end of a gap of the recording. Settled after the first trial run."""
+SHOWS_FOR_S: Final = 120
+"""A true crossing that is hidden for the rest must show for so long to be asked for. Settled after the first run."""
 APART_MIN: Final = 30.0
 """So that a detector can come to rest between two injections."""
 APART_LATCHED_MIN: Final = 90.0
-"""What stays until a person has looked is closed after an hour in an evaluation; before that no second one can ring."""
+"""What stays until a person has looked is closed after an hour in an evaluation; before that no second one can ring.
+Settled after the first trial run, in which one cut a band was all that could be found."""
 MOST_GAP_MIN: Final = 3.0
 """Within an injection readings lie no farther apart: an event nobody recorded is no test of a detector."""
 HEART_COPIES: Final = 3
@@ -151,19 +162,29 @@ def inject(background: Background, kind: Kind, most: int, rng: np.random.Generat
 
 
 def _still_seen(true: Sequence[Event], hiding: Sequence[Event]) -> tuple[list[Event], list[Context]]:
-    """True crossings during which the position was hidden or false are no events any more, but contexts."""
+    """True crossings begin when they can be seen; those that cannot are no events, but contexts."""
     seen: list[Event] = []
     unseen: list[Context] = []
     for event in true:
-        if event.code in CROSSINGS and any(_meet(event, other) for other in hiding):
+        start_ms = _seen_from_ms(event, hiding) if event.code in CROSSINGS else event.start_ms
+        if start_ms is None:
             unseen.append(Context(event.device, "crossing_hidden", event.start_ms, event.end_ms))
         else:
-            seen.append(event)
+            seen.append(event._replace(start_ms=start_ms))
     return seen, unseen
 
 
-def _meet(one: Event, other: Event) -> bool:
-    return one.device == other.device and one.start_ms < other.end_ms and other.start_ms < one.end_ms
+def _seen_from_ms(crossing: Event, hiding: Sequence[Event]) -> int | None:
+    """Since when a crossing shows long enough, None if never or only where a false position may have rung for it."""
+    least_ms = min(SHOWS_FOR_S * 1000, crossing.end_ms - crossing.start_ms)
+    shows_ms = crossing.start_ms
+    for hidden in sorted((h for h in hiding if h.device == crossing.device), key=lambda h: h.start_ms):
+        if hidden.start_ms - shows_ms >= least_ms:
+            break
+        if shows_ms < hidden.end_ms and hidden.code is AlertCode.DEVICE_SPOOF:
+            return None
+        shows_ms = max(shows_ms, hidden.end_ms)
+    return shows_ms if crossing.end_ms - shows_ms >= least_ms else None
 
 
 def _inject_band(band: Readings, device: str, kind: Kind, most: int, rng: np.random.Generator) -> Injected:

@@ -1,16 +1,19 @@
 """Evaluations as the body of ``docs/evaluation.md``: how they were made and every figure with its interval."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from evaluation.outcome import EVENT_RATES, Check, CodeReport, ContextReport, Evaluation, Figures, Load, Variant
 from evaluation.table import (
+    SILENT,
     excuse,
     load_note,
     loads,
     most_first,
     per_occurrence,
+    precise,
     rate,
+    ringing,
     seconds,
     share,
     with_interval,
@@ -36,7 +39,7 @@ _FIGURE_COLUMNS: Final[tuple[tuple[str, Callable[[Figures], str]], ...]] = (
     ("worst tenth", lambda f: rate(f.worst_decile_per_wearer_day)),
     ("to find, p50", lambda f: with_interval(f.detect_p50_s, seconds)),
     ("to find, p95", lambda f: with_interval(f.detect_p95_s, seconds)),
-    ("precision at " + " / ".join(map(str, EVENT_RATES)), lambda f: _precision(f.precision)),
+    ("precision at " + " / ".join(map(str, EVENT_RATES)), lambda f: _precision(f)),  # noqa: PLW0108 - it stands below
     ("alerts / event", lambda f: with_interval(f.alerts_per_event, rate)),
     ("explained", lambda f: f"{f.explained:,}"),
 )
@@ -54,6 +57,7 @@ def _section(evaluation: Evaluation) -> str:
         _made(evaluation),
         "### By alert",
         _codes_table(evaluation.codes),
+        SILENT,
         *(_text(excuse(report)) for report in without_detector(evaluation.codes)),
         "### Recall by kind",
         _kinds_table(evaluation.codes),
@@ -87,7 +91,7 @@ def _codes_table(codes: Iterable[CodeReport]) -> str:
 def _code_rows(report: CodeReport) -> list[list[str]]:
     name = f"`{report.code}` {KINDS[report.code].en}"
     ours = [name, "**ours**", *_cells(report.ours)] if report.has_detector else _no_detector(name, report.ours)
-    return [ours, *(["", _text(by), *_cells(figures)] for by, figures in report.baselines.items())]
+    return [ours, *(["", _text(by), *_cells(figures)] for by, figures in ringing(report).items())]
 
 
 def _no_detector(name: str, ours: Figures) -> list[str]:
@@ -98,8 +102,8 @@ def _cells(figures: Figures) -> list[str]:
     return [say(figures) for _, say in _FIGURE_COLUMNS]
 
 
-def _precision(by_event_rate: Mapping[str, float | None]) -> str:
-    return " / ".join(rate(by_event_rate.get(str(event_rate))) for event_rate in EVENT_RATES)
+def _precision(figures: Figures) -> str:
+    return " / ".join(precise(figures, event_rate) for event_rate in EVENT_RATES)
 
 
 def _kinds_table(codes: Iterable[CodeReport]) -> str:

@@ -385,6 +385,7 @@ def _figures(settled: Settled, drawn: Resampled) -> Figures:
         detect_p50_s=p50,
         detect_p95_s=p95,
         precision={str(rate): precision(recall.value, false_per_day.value, rate) for rate in EVENT_RATES},
+        precision_at_least={str(rate): precision(recall.low, false_per_day.high, rate) for rate in EVENT_RATES},
         alerts_per_event=ratio(finders, found, drawn),
     )
 

@@ -64,7 +64,9 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     ``recall``: events found within their grace. ``false_per_wearer_day``: alerts that no event explains, merged when
     less than 15 minutes apart; ``worst_decile_per_wearer_day`` the same over the tenth of wearers with most of them.
     ``detect_p50_s`` and ``detect_p95_s`` over all events, a missed one counted with its whole duration and grace.
-    ``precision`` by event rate (``EVENT_RATES``, as text). ``explained``: alerts that another true event accounts for.
+    ``precision`` by event rate (``EVENT_RATES``, as text), and ``precision_at_least``: the least that the intervals of
+    recall and false alerts leave, since no false alert seen is not none. ``explained``: alerts that another true event
+    accounts for.
     """
 
     events: int
@@ -78,6 +80,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
     detect_p50_s: Interval
     detect_p95_s: Interval
     precision: dict[str, float | None]
+    precision_at_least: dict[str, float | None] = {}
     alerts_per_event: Interval
 
 

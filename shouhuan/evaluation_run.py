@@ -6,8 +6,10 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 import typer
@@ -19,14 +21,21 @@ from evaluation.injection import injected_cases
 from evaluation.markdown import as_markdown
 from evaluation.outcome import Evaluation
 from evaluation.page import as_html
+from evaluation.realism import as_markdown as realism_markdown
+from evaluation.realism import day_samples, realism_report
 from evaluation.stored import store, worse
 from evaluation.table import print_table
+from schemas.readings import Readings
 from shouhuan.cases import Given, Played, Recorded, Source
 from shouhuan.clock import now
 from shouhuan.evaluate import Request, evaluate
 from shouhuan.settings import Settings
 from shouhuan.stream import vet_config
 from simulator.scenario import read_scenario
+
+EVERYDAY: Final = "everyday"
+WIDE: Final = 140
+"""Columns of a table that goes into a file or a pipe, which have no width of their own."""
 
 EXHIBITS: Final = 40
 """Missed and false alerts shown on a page, of each."""
@@ -55,15 +64,17 @@ class EvaluationOptions:
     against: Path | None
     restart: bool
     curves: bool
+    realism: bool
 
 
 def run(settings: Settings, options: EvaluationOptions, out: Console, err: Console) -> int:
     """Evaluate and show; 0, or 1 if a figure got worse or a check failed."""
     evaluations = []
+    wide = out if out.is_terminal else Console(width=WIDE)
     for source in _sources(settings, options):
         with _bar(err) as on_share:
             evaluations.append(evaluate(_request(source, options), on_share))
-        print_table(evaluations[-1], out)
+        print_table(evaluations[-1], wide)
     _write(options, evaluations)
     complaints = [said for one in evaluations for said in _complaints(options, one)]
     for complaint in complaints:
@@ -72,18 +83,26 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
 
 
 def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]:
-    if sum(x is not None for x in (options.scenario, options.capture, options.recordings)) != 1:
-        raise typer.BadParameter("give one of --scenario, --capture and --recordings")
+    """Everything that was asked for, in the order: scenario, capture, recordings."""
+    sources: list[Source] = []
     if options.scenario is not None:
         scenario = read_scenario(options.scenario)
         if options.seed is not None:
             scenario = msgspec.structs.replace(scenario, seed=options.seed)
-        return [Played(scenario)]
+        sources.append(Played(scenario))
+    if options.capture is not None:
+        if options.truth is None or options.registry is None:
+            raise typer.BadParameter("a capture needs --truth and --registry")
+        sources.append(
+            Recorded(options.capture, options.truth, options.registry, options.contexts, vet_config(settings))
+        )
     if options.recordings is not None:
-        return [Given(case) for case in injected_cases(options.recordings, options.seed or 1)]
-    if options.capture is None or options.truth is None or options.registry is None:
-        raise typer.BadParameter("a capture needs --truth and --registry")
-    return [Recorded(options.capture, options.truth, options.registry, options.contexts, vet_config(settings))]
+        sources += [Given(case) for case in injected_cases(options.recordings, options.seed or 1)]
+    if not sources:
+        raise typer.BadParameter("give --scenario, --capture or --recordings")
+    if options.realism and options.recordings is None:
+        raise typer.BadParameter("--realism compares with real people's days: give their --recordings")
+    return sources
 
 
 def _request(source: Source, options: EvaluationOptions) -> Request:
@@ -120,10 +139,26 @@ def _write(options: EvaluationOptions, evaluations: Sequence[Evaluation]) -> Non
         for number, one in enumerate(evaluations):
             _numbered(options.html, number).write_text(as_html(one), encoding="utf-8")
     if options.markdown:
-        options.markdown.write_text(as_markdown(evaluations), encoding="utf-8")
+        options.markdown.write_text(_document(options, evaluations), encoding="utf-8")
     if options.store:
         kept = {one.title: store(one) for one in evaluations}
         options.store.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _document(options: EvaluationOptions, evaluations: Sequence[Evaluation]) -> str:
+    """The whole of ``docs/evaluation.md``."""
+    head = f"# Evaluation\n\nGenerated on {now().date().isoformat()} by\n\n```sh\n{_command()}\n```\n\n"
+    if not options.realism or options.recordings is None:
+        return head + as_markdown(evaluations)
+    return head + as_markdown(evaluations) + "\n## How real the simulator is\n\n" + _realism(options.recordings)
+
+
+def _realism(recordings: Path) -> str:
+    """Everyday simulated lives against the days of real people."""
+    case = Played(read_scenario(EVERYDAY)).case(lambda _: None)
+    offset_min = round((now().astimezone(ZoneInfo("Asia/Shanghai")).utcoffset() or timedelta()).total_seconds() / 60)
+    days = day_samples(Readings.concat(list(case.batches())), offset_min)
+    return f"Scenario {case.name}.\n\n" + realism_markdown(realism_report(days, recordings, seed=1)) + "\n"
 
 
 def _numbered(path: Path, number: int) -> Path:

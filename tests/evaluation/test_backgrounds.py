@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from evaluation.backgrounds import (
-    CROSSED_FOR_S,
     TRACKS_BEGIN_MS,
     Band,
     Track,
@@ -78,25 +77,29 @@ def test_the_keep_out_zone_is_clear_of_the_keep_in_zone_and_the_way_enters_it():
     keep_in, keep_out = zones_of(track_north(out_and_back(60)))
     assert keep_in.kind is ZoneKind.KEEP_IN
     assert keep_in.radius_m + keep_out.radius_m < 1_000
-    events, _ = crossings(track_north(out_and_back(600)), keep_out)
+    events, _ = crossings(track_north(out_and_back(600)), keep_out, 60.0)
     assert [event.code for event in events] == [AlertCode.ZONE_ENTER]
 
 
 @pytest.mark.parametrize(
-    ("beyond_s", "events", "contexts"),
-    [pytest.param(600, 1, 0, id="ten minutes"), pytest.param(0, 0, 1, id="at once back")],
+    ("there_s", "depth_m", "kinds"),
+    [
+        pytest.param(600, 900.0, ["recorded"], id="ten minutes"),
+        pytest.param(100, 900.0, ["brief"], id="under three intervals"),
+        pytest.param(50, 900.0, [], id="under an interval"),
+        pytest.param(600, 130.0, [], id="30 m deep"),
+    ],
 )
-def test_a_crossing_too_short_to_report_is_a_context(beyond_s, events, contexts):
-    zone = zones_of(track_north(out_and_back(0)))[0]
-    quick = np.concatenate([np.linspace(0, 1_000, 80), np.full(beyond_s, 1_000.0), np.linspace(1_000, 0, 80)])
-    found = crossings(track_north(quick), zone)
-    assert (len(found[0]), len(found[1])) == (events, contexts)
-    assert all(event.end_ms - event.start_ms >= CROSSED_FOR_S * 1000 for event in found[0])
+def test_a_crossing_too_short_or_shallow_to_report_is_a_context(there_s, depth_m, kinds):
+    walk = track_north([0.0] * 1_000 + [depth_m] * there_s + [0.0] * 100)
+    events, contexts = crossings(walk, zones_of(walk)[0], 60.0)
+    assert [event.parameters["kind"] for event in events] == kinds
+    assert [context.name for context in contexts] == ["grazed_zone"] * (1 - len(kinds))
 
 
 def test_a_crossing_begins_with_the_first_fix_beyond_and_ends_with_the_first_one_back():
     walk = track_north([0.0] * 100 + [900.0] * 300 + [0.0] * 400)
-    (event,), _ = crossings(walk, zones_of(walk)[0])
+    (event,), _ = crossings(walk, zones_of(walk)[0], 60.0)
     assert (event.start_ms - TRACKS_BEGIN_MS, event.end_ms - TRACKS_BEGIN_MS) == (100_000, 400_000)
     assert event.parameters["depth_m"] == pytest.approx(800, abs=2)
 
@@ -104,7 +107,7 @@ def test_a_crossing_begins_with_the_first_fix_beyond_and_ends_with_the_first_one
 def test_wander_on_the_line_is_one_crossing():
     wandering = ([900.0] * 200 + [50.0] * 20) * 3
     walk = track_north([0.0] * 700 + wandering + [0.0] * 100)
-    assert [(e.end_ms - e.start_ms) // 1000 for e in crossings(walk, zones_of(walk)[0])[0]] == [640]
+    assert [(e.end_ms - e.start_ms) // 1000 for e in crossings(walk, zones_of(walk)[0], 60.0)[0]] == [640]
 
 
 @needs("fitbit_minute")
@@ -153,16 +156,17 @@ def test_tracks_report_once_an_interval_and_cross_real_zones(interval_s):
     crossed = {event.code for event in made.events}
     assert {AlertCode.ZONE_EXIT, AlertCode.ZONE_ENTER} <= crossed
     left = {event.device for event in made.events if event.code is AlertCode.ZONE_EXIT}
-    assert len(left) == 24  # one bus was recorded for under four minutes
+    assert len(left) == 25
 
 
 @needs("fit_gps_hr")
 @needs("liverpool_bus_gps")
-def test_thinning_does_not_change_what_truly_happened():
+def test_a_band_that_reports_more_often_is_held_to_the_same_crossings_and_to_shorter_ones():
     def crossed(interval_s):
-        return [event for event in gps_tracks(DATA, interval_s=interval_s).events if "zone" in event.parameters]
+        events = gps_tracks(DATA, interval_s=interval_s).events
+        return {(event.device, event.start_ms, event.end_ms) for event in events if "zone" in event.parameters}
 
-    assert crossed(60.0) == crossed(5.0)
+    assert crossed(60.0) < crossed(5.0)
 
 
 def test_batches_are_never_empty():

@@ -194,12 +194,45 @@ def test_no_injection_spans_a_gap_of_the_recording():
         assert event.end_ms - event.start_ms == 30 * MINUTE_MS
 
 
-@pytest.mark.parametrize(("kind", "seen"), [("jump", 0), ("silence", 0), ("strap cut", 1)])
-def test_a_crossing_that_nobody_could_see_becomes_a_context(kind, seen):
-    whole = Event("band-1", AlertCode.ZONE_EXIT, 0, 240 * MINUTE_MS, {"kind": "recorded", "injected": False})
-    case = inject(ride(crossings=[whole]), KINDS[kind], 1, np.random.default_rng(1))
-    assert sum(event.code is AlertCode.ZONE_EXIT for event in case.events()) == seen
-    assert [context.name for context in case.contexts()] == ["crossing_hidden"] * (1 - seen)
+def hidden_crossing(kind, begins_min, lasts_min):
+    """Events and contexts where a crossing begins and ends so many minutes after the beginning of an injection."""
+    drawn = one(ride(), KINDS[kind])[2]
+    start_ms = drawn.start_ms + begins_min * MINUTE_MS
+    crossing = Event("band-1", AlertCode.ZONE_EXIT, start_ms, start_ms + lasts_min * MINUTE_MS, {"injected": False})
+    case = inject(ride(crossings=[crossing]), KINDS[kind], 1, np.random.default_rng(1))
+    exits = [event for event in case.events() if event.code is AlertCode.ZONE_EXIT]
+    return drawn, crossing, exits, [context.name for context in case.contexts()]
+
+
+@pytest.mark.parametrize("kind", ["jump", "silence"])
+def test_a_crossing_that_nobody_could_see_becomes_a_context(kind):
+    _, _, exits, contexts = hidden_crossing(kind, 1, 5)
+    assert (exits, contexts) == ([], ["crossing_hidden"])
+
+
+def test_a_crossing_unheard_of_at_first_begins_when_the_band_is_heard_again():
+    drawn, crossing, (seen,), contexts = hidden_crossing("silence", 1, 200)
+    assert (seen.start_ms, seen.end_ms, contexts) == (drawn.end_ms, crossing.end_ms, [])
+
+
+def test_a_crossing_begun_under_a_false_position_is_asked_of_nobody():
+    _, _, exits, contexts = hidden_crossing("jump", 1, 200)
+    assert (exits, contexts) == ([], ["crossing_hidden"])
+
+
+def test_a_crossing_after_everything_hidden_is_over_stays_as_it_was():
+    _, crossing, exits, _ = hidden_crossing("jump", 61, 1)
+    assert exits == [crossing]
+
+
+def test_a_crossing_seen_before_it_was_hidden_stays_as_it_was():
+    _, crossing, exits, _ = hidden_crossing("jump", -5, 60)
+    assert exits == [crossing]
+
+
+def test_a_cut_strap_hides_no_crossing():
+    _, crossing, exits, _ = hidden_crossing("strap cut", 1, 5)
+    assert exits == [crossing]
 
 
 @pytest.mark.skipif(not (DATA / "fitbit_minute").exists(), reason="no recording fitbit_minute here")

@@ -114,6 +114,13 @@ class TestFigures:
         result = judged_by([event(0), event(500)], [alert(1), alert(5_000)], fleet(10, 10))
         assert result.precision == {"0.01": pytest.approx(0.005 / 0.015), "0.001": pytest.approx(0.0005 / 0.0105)}
 
+    def test_no_false_alert_seen_is_not_none_at_all(self):
+        result = judged_by([event(0), event(500)], [alert(1), alert(501)], fleet(10, 10))
+        assert result.precision["0.01"] == 1.0
+        assert result.precision_at_least["0.01"] == pytest.approx(
+            result.recall.low * 0.01 / (result.recall.low * 0.01 + 3 / 100)
+        )
+
 
 class TestMerging:
     @pytest.mark.parametrize(
