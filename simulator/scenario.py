@@ -1,6 +1,6 @@
 """Scenario files: a fleet, a time, what happens in it and what goes wrong, as YAML; every error is listed.
 
-``docs/evaluation-scenarios.md`` shows every field. A name without a path is one of those shipped in ``scenarios/``.
+``docs/scenarios.md`` shows every field. A name without a path is one of those shipped in ``scenarios/``.
 """
 
 from collections.abc import Iterator, Mapping
