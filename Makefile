@@ -1,6 +1,6 @@
 # What a newcomer needs: `make demo` to see it, `make test` to trust it.
 
-.PHONY: setup demo check test bench clean
+.PHONY: setup demo check test bench evaluation gate clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -14,6 +14,8 @@ help:
 	@echo "make check   formatting, lint, types, architecture"
 	@echo "make test    all tests, against a real Mosquitto and a real TimescaleDB"
 	@echo "make bench   measure; results belong into docs/benchmarks.md"
+	@echo "make evaluation RECORDINGS=folder   judge the standard scenario and real recordings into docs/evaluation.md"
+	@echo "make gate    store the small scenario's figures, which every change is held against"
 
 setup: .venv/.filled console/web/dist/index.html
 
@@ -42,6 +44,16 @@ test: setup
 
 bench: setup
 	$(BIN)/python -m bench
+
+RECORDINGS ?= ../shared/data
+
+evaluation: setup
+	@mkdir -p var
+	$(BIN)/shouhuan evaluate --scenario standard --restart --recordings $(RECORDINGS) --realism \
+		--markdown docs/evaluation.md --json var/evaluation.json --html var/evaluation.html
+
+gate: setup
+	$(BIN)/shouhuan evaluate --scenario small --restart --store tests/evaluation/small.json
 
 clean:
 	rm -rf build dist var .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

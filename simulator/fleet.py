@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.registry import Registry, ZoneKind
-from schemas.truth import ContextLine, TruthLine
+from schemas.truth import ContextLine, TruthLine, moment
 from simulator.bodies import Bodies, Day
 from simulator.delivery import TRANSIT_S, Block, Delivery
 from simulator.fences import Fences
@@ -21,7 +21,7 @@ from simulator.plane import Floats
 from simulator.power import Charge, Power
 from simulator.receiver import Receiver
 from simulator.reports import Reports
-from simulator.roster import Roster
+from simulator.roster import Roster, corners
 from simulator.scenes import TARGET, Scenes, rows_with
 from simulator.script import Cast, Incident, Trip, plan
 from simulator.spoofing import Spoofing
@@ -36,6 +36,7 @@ BLOCK_STEPS: Final = (12, 720)
 FARTHEST_REACH_M: Final = 3_000.0
 COMMUTE_DEAD_M: Final = 260.0
 AT_HOME_M: Final = 60.0
+NEAR_LINE_M: Final = 15.0
 ODD_DAYS: Final = 64
 """After so many days the small irregularities of sleep begin again."""
 
@@ -65,9 +66,11 @@ class Fleet:
         start_hour = float(self._hours(np.zeros((n, 1))).mean())
         self._start_hour = start_hour
         fences = Fences.of(self.roster, registry.schedules, start_ms)
+        self._fences = fences
         confined = _confined(fences, n)
         curfewed = np.isin(np.arange(n), list(rows_with(fences, ZoneKind.CURFEW)))
-        lives = Lives(people, fences, _reach_m(fences, n), confined, curfewed, options.people)
+        offices = [_office(self.roster, row) for row in range(n)]
+        lives = Lives(people, fences, _reach_m(fences, n), confined, curfewed, offices, options.people)
         self._lives = lives
         self.interval_s = np.full(n, options.interval_s) if options.interval_s else self.roster.interval_s
         self.script = self._script(fences, confined, curfewed)
@@ -82,7 +85,9 @@ class Fleet:
         self._rssi_dbm = radio.normal(-86.0, 6.0, n)[:, None]
         self._fading = GaussMarkov(radio, n, 90.0, self.dt_s)
         self.old_firmware = radio.random(n) < options.faults.old_firmware
-        self._dead_zones = (*DEAD_ZONES, *self._commutes(people)) if options.in_the_field else ()
+        commuters = people.permutation(n)[: round(options.people.dead_zone_commute * n)]
+        self._commuters = sorted(commuters.tolist()) if options.in_the_field else []
+        self._dead_zones = (*DEAD_ZONES, *self._commutes()) if options.in_the_field else ()
         self._zone_truth = ZoneTruth(fences, self._movement, start_ms)
         self._delivery = Delivery(
             delivery,
@@ -162,8 +167,24 @@ class Fleet:
         return sorted([*scripted(self.script, device, self.start_ms, end_s), *walked], key=TruthLine.order)
 
     def contexts(self, end_s: float) -> list[ContextLine]:
-        """What only looked like an event up to a time of the run."""
-        return contexts(self.script, self.roster.device, self.start_ms, end_s)
+        """What only looked like an event up to a time of the run: what happened, and how some people live."""
+        happened = contexts(self.script, self.roster.device, self.start_ms, end_s)
+        whole_run = {"start": moment(self.start_ms), "end": moment(self.start_ms + round(end_s * 1000.0))}
+        lived = [
+            ContextLine(device=self.roster.device[row], context=name, parameters={}, **whole_run)
+            for name, rows in self._ways_of_life().items()
+            for row in rows
+        ]
+        return sorted([*happened, *lived], key=ContextLine.order)
+
+    def _ways_of_life(self) -> dict[str, list[int]]:
+        keeps_in = self._fences.keeps_in & (self._fences.schedule < 0)
+        near_line = keeps_in & (np.abs(self._fences.from_home_m) < NEAR_LINE_M)
+        return {
+            "home_on_the_line": sorted(set(self._fences.row[near_line].tolist())),
+            "night_shift": [row for row, one in enumerate(self._lives.habits) if one.job is Work.NIGHT],
+            "dead_zone_commute": self._commuters,
+        }
 
     def _script(self, fences: Fences, confined: NDArray[np.bool_], curfewed: NDArray[np.bool_]) -> list[Incident]:
         if not self.options.incidents:
@@ -188,11 +209,10 @@ class Fleet:
         ]
         return [trip for trip in trips if trip.start_s > 0 and trip.end_s < ends_s - HOUR]
 
-    def _commutes(self, rng: np.random.Generator) -> list[Disc]:
+    def _commutes(self) -> list[Disc]:
         """Dead spots half-way to work for those whose valley has one there."""
-        rows = rng.permutation(len(self.roster))[: round(self.options.people.dead_zone_commute * len(self.roster))]
         discs = []
-        for row in rows.tolist():
+        for row in self._commuters:
             work = self._lives.habits[row].work
             lat, lon = self.roster.plane.degrees_of(row, work.x / 2.0, work.y / 2.0)
             discs.append(Disc(lat, lon, COMMUTE_DEAD_M))
@@ -264,6 +284,15 @@ def _confined(fences: Fences, n: int) -> NDArray[np.bool_]:
     for pair, whole_week in zip(fences.pairs, always, strict=True):
         flags[pair.row] |= whole_week and pair.zone.kind is ZoneKind.CURFEW
     return flags
+
+
+def _office(roster: Roster, row: int) -> Floats | None:
+    """The middle of the first place of interest, in the wearer's plane."""
+    if not roster.interests[row]:
+        return None
+    ring = np.array([position[:2] for position in corners(roster.interests[row][0])[0]], np.float64)
+    lon, lat = (ring.min(axis=0) + ring.max(axis=0)) / 2.0
+    return np.asarray(roster.plane.to_metres(row, np.array([lat]), np.array([lon]))[0])
 
 
 def _reach_m(fences: Fences, n: int) -> Floats:

@@ -1,6 +1,6 @@
 """Lives: who has which places, who works when, and on which errands a day is spent."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final, NamedTuple
@@ -88,14 +88,17 @@ class Lives:
         reach_m: Floats,
         confined: NDArray[np.bool_],
         curfewed: NDArray[np.bool_],
+        offices: Sequence[Floats | None],
         people: People,
     ) -> None:
         self._rng = rng
         self._fences = fences
         self._confined = confined
         self._curfewed = curfewed
+        self._offices = offices
         rows = range(len(reach_m))
-        nights = set(_share(rng, people.night_shift, [row for row in rows if not curfewed[row] and not confined[row]]))
+        free = [row for row in rows if not curfewed[row] and not confined[row]]
+        nights = set(rng.permutation(free)[: round(people.night_shift * len(reach_m))].astype(int).tolist())
         self.habits = [self._habits(row, float(reach_m[row]), night=row in nights) for row in rows]
 
     def somewhere(self, row: int, reach_m: float) -> Place:
@@ -128,7 +131,7 @@ class Lives:
         return Habits(
             home=Place(0.0, 0.0, float(rng.uniform(0.45, 0.95))),
             work=self.somewhere(row, reach_m),
-            office=self.somewhere(row, reach_m),
+            office=self._office(row, reach_m),
             shops=tuple(self.somewhere(row, near_m) for _ in range(3)),
             friends=tuple(self.somewhere(row, reach_m) for _ in range(2)),
             job=job,
@@ -141,6 +144,13 @@ class Lives:
             has_car=bool(rng.random() < 0.25),
             reach_m=reach_m,
         )
+
+    def _office(self, row: int, reach_m: float) -> Place:
+        """Where the wearer reports: the justice office of the org, or a branch where the way there is barred."""
+        office = self._offices[row]
+        if office is None or not self.allowed(row, office[None, :]):
+            return self.somewhere(row, reach_m)
+        return Place(float(office[0]), float(office[1]), 0.7)
 
     def _errands(self, row: int, habits: Habits, weekday: int) -> Iterator[Departure]:
         rng = self._rng
@@ -199,7 +209,3 @@ def mode_for(rng: np.random.Generator, habits: Habits, metres: float) -> Mode:
     if metres < WALKS_UP_TO_M * rng.uniform(0.6, 1.4):
         return Mode.WALK
     return Mode.CAR if habits.has_car else Mode.BUS
-
-
-def _share(rng: np.random.Generator, share: float, rows: list[int]) -> list[int]:
-    return rng.permutation(rows)[: round(share * len(rows))].astype(int).tolist() if rows else []

@@ -19,11 +19,15 @@ _HOME_BY: Final = (ZoneKind.CURFEW, ZoneKind.KEEP_IN, ZoneKind.INTEREST)
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """One row a band that is assigned at the start; ``zones`` are those that ask something of its wearer."""
+    """One row a band that is assigned at the start.
+
+    ``zones`` are those that ask something of its wearer, ``interests`` the places that do not: the justice office.
+    """
 
     device: tuple[str, ...]
     org: tuple[str, ...]
     zones: tuple[tuple[Zone, ...], ...]
+    interests: tuple[tuple[Zone, ...], ...]
     measures: np.ndarray[Any, np.dtype[np.bool_]]
     interval_s: Floats
     silence_after_s: Floats
@@ -54,6 +58,7 @@ class Roster:
             device=tuple(worn),
             org=tuple(org_of[device] for device in worn),
             zones=tuple(tuple(z for z in zones[w.id] if z.kind is not ZoneKind.INTEREST) for w in worn.values()),
+            interests=tuple(tuple(z for z in zones[w.id] if z.kind is ZoneKind.INTEREST) for w in worn.values()),
             measures=np.array([wearer.id in consents for wearer in worn.values()], np.bool_),
             interval_s=np.array([interval.get(wearer.grade, 60.0) for wearer in worn.values()], np.float64),
             leaves=tuple(tuple(leaves[wearer.id]) for wearer in worn.values()),

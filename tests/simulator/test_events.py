@@ -81,6 +81,15 @@ def test_an_event_shows_in_what_bands_report_or_do_not_report(staged: Staged) ->
     SIGNS[staged.kind](staged)
 
 
+def test_whoever_rests_or_has_fallen_and_a_band_that_lies_about_stay_where_they_are(staged: Staged) -> None:
+    for line in staged.lines if staged.kind in STAY_PUT else ():
+        row, steps = staged.run.row(line), staged.run.steps(line)
+        assert staged.run.motion.travelled_m[row, steps[2:]].sum() < 1
+
+
+STAY_PUT = {Kind.FAST_HEART, Kind.SLOW_HEART, Kind.STRESS, Kind.FALL, Kind.OFF_BODY, Kind.STRAP_CUT}
+
+
 def _raised(run: Watched, line: TruthLine, name: str, *, settle_s: float = 0.0) -> float:
     """The median of a column during an event beyond that of the same wearer at rest at other times."""
     row, steps = run.row(line), run.steps(line)
@@ -301,11 +310,9 @@ def _heart_is_faster_and_steadier(staged: Staged) -> None:
 
 def _a_blow_and_stillness(staged: Staged) -> None:
     for line in staged.lines:
-        row, steps = staged.run.row(line), staged.run.steps(line)
         assert staged.run.within("peak_g", line)[:2].max() == pytest.approx(line.parameters["peak_g"], abs=0.01)
         assert staged.run.within("steps", line).sum() == 0
         assert np.median(staged.run.within("activity", line)) < 0.2
-        assert staged.run.motion.travelled_m[row, steps[2:]].sum() == 0, "whoever has fallen lies where they fell"
     assert staged.run.column("peak_g")[staged.run.untouched(staged.lines, 60)].max() < 9
 
 
@@ -333,8 +340,9 @@ def _beyond_m(staged: Staged, line: TruthLine, places: Floats) -> Floats:
 def _on_the_wrong_side(staged: Staged) -> None:
     for line in staged.lines:
         row, steps = staged.run.row(line), staged.run.steps(line)
-        inner = steps[1:-1]
-        assert (_beyond_m(staged, line, staged.run.motion.xy[row, inner]) > 0).mean() > 0.95
+        true_m = _beyond_m(staged, line, staged.run.motion.xy[row, steps])
+        # Out, in and out again within a minute is one breach.
+        assert (true_m <= 0).sum() <= 0.05 * len(steps)
         # Twenty-five metres beside the wall the receiver's error may put a fix on either side.
         assert (_beyond_m(staged, line, staged.run.fix_xy[row, steps]) > -40).all()
     deepest_m = max(line.parameters["deepest_m"] for line in staged.lines)
