@@ -5,7 +5,7 @@ store loads, so a capture is judged by the same rules with or without a database
 shape; whether references resolve and the law is kept is ``store.registry_check``'s.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
 
@@ -141,19 +141,52 @@ class Window(_Object, frozen=True, kw_only=True):
     end: TimeOfDay
 
 
+class DayWindow(_Object, frozen=True, kw_only=True):
+    """A window of one day, local time; ``end`` at or before ``start`` runs into the next day."""
+
+    start: TimeOfDay
+    end: TimeOfDay
+
+
+class DatedWindows(_Object, frozen=True, kw_only=True):
+    """Days on which other windows hold than the week's: ``first`` to ``last``, both included; none is a day off."""
+
+    first: date
+    last: date | None = None
+    windows: list[DayWindow] = []
+
+
+class Calendar(_Object, frozen=True, kw_only=True):
+    """Holidays that schedules share."""
+
+    id: Name
+    dates: Annotated[list[date], Meta(min_length=1)]
+
+
 class Schedule(_Object, frozen=True, kw_only=True):
-    """When a zone's demand holds: any of its weekly windows, in its time zone."""
+    """When a zone's demand holds: any of its windows, in its time zone.
+
+    A day's windows are those of the first that speaks of it: a dated exception (the later one in the list wins over
+    the earlier), the holiday calendar, the week. A window belongs to the day on which it starts.
+    """
 
     id: Name
     windows: Annotated[list[Window], Meta(min_length=1)]
     timezone: str = "Asia/Shanghai"
+    exceptions: list[DatedWindows] = []
+    calendar: Name | None = None
+    holiday_windows: list[DayWindow] = []
 
 
 class Zone(_Object, frozen=True, kw_only=True):
-    """A place and what it asks: GeoJSON (RFC 7946) Point with ``radius_m``, Polygon or MultiPolygon.
+    """A place and what it asks.
 
-    It holds for the wearers named, or for all of its org's wearers where ``wearers`` is absent;
-    always, or while its schedule holds.
+    Its shape is GeoJSON (RFC 7946): Point with ``radius_m``, Polygon, MultiPolygon, or LineString and MultiLineString
+    with ``width_m`` from edge to edge (a corridor). It holds for the wearers named, or for all of its org's wearers
+    where ``wearers`` is absent; always, or while its schedule holds.
+
+    ``approach_m`` is a ring before the line: nearing the line within it rings ``zone.approach``. ``dwell_s``: staying
+    so long inside an interest zone, or in the ring of a keep-out zone, rings ``zone.dwell``.
     """
 
     id: Name
@@ -163,6 +196,9 @@ class Zone(_Object, frozen=True, kw_only=True):
     datum: Datum
     geometry: dict[str, Any]
     radius_m: Positive | None = None
+    width_m: Positive | None = None
+    approach_m: Positive | None = None
+    dwell_s: Positive | None = None
     wearers: list[Name] | None = None
     schedule: Name | None = None
     valid_from: Instant | None = None
@@ -170,8 +206,22 @@ class Zone(_Object, frozen=True, kw_only=True):
     version: int = 0
 
 
+class LeavePlace(_Object, frozen=True, kw_only=True):
+    """A place that a leave allows; shape and datum as a zone's."""
+
+    name: str
+    datum: Datum
+    geometry: dict[str, Any]
+    radius_m: Positive | None = None
+    width_m: Positive | None = None
+
+
 class Leave(_Object, frozen=True, kw_only=True):
-    """An approved absence: while it runs, keep-in and curfew ask nothing of the wearer."""
+    """An approved absence: while it runs, keep-in and curfew ask nothing of the wearer.
+
+    With ``places`` it opens the fence for those places only: outside them and outside the zone is still outside.
+    ``permit`` is the six-month form for people who cross the line all the time; a trip lasts at most thirty days.
+    """
 
     id: Name
     wearer: Name
@@ -180,6 +230,8 @@ class Leave(_Object, frozen=True, kw_only=True):
     recorded_at: Instant
     valid_from: Instant
     valid_to: Instant
+    places: list[LeavePlace] = []
+    permit: bool = False
 
 
 class Contact(_Object, frozen=True, kw_only=True):
@@ -220,6 +272,7 @@ class Registry(_Object, frozen=True, kw_only=True):
     assignments: list[Assignment] = []
     orders: list[Order] = []
     consents: list[Consent] = []
+    calendars: list[Calendar] = []
     schedules: list[Schedule] = []
     zones: list[Zone] = []
     leaves: list[Leave] = []
