@@ -1,12 +1,12 @@
 """A publisher for speed tests: MQTT 3.1.1 at QoS 1 over plain sockets, hundreds of messages a system call.
 
-Why paho was not enough: a speed test shares its machine with what it tests. Measured on two cores with Mosquitto 2.0.11
-and uplinks of 430 to 490 bytes, one paho client publishes 25,000 to 28,000 messages/s, but at 37 µs of CPU each: 20,000/s
-take three quarters of a core before a single message is made, and on a busy machine 8,000 to 14,000/s were left. More
-in flight makes it slower (3,700/s at 5,000: each answer searches them all); two processes reach 28,000 to 49,000/s
-together and both cores are gone. This publisher takes 2 to 4 µs a message: 240,000/s alone, 54,000 to 68,000 on the
-same busy machine. ``bench/load.py`` asks again. Libraries would do too: awscrt (54,000/s, 17 µs) is a large compiled
-dependency, gmqtt (90,000/s, 7 µs) has no public way to bound the window or to count acknowledgements.
+Why paho was not enough: a speed test shares its machine with what it tests. On two cores, with Mosquitto 2.0.11 and
+uplinks of 430 to 490 bytes, one paho client publishes 25,000 to 28,000 messages/s, but at 37 µs of CPU each: 20,000/s
+take three quarters of a core before a single message is made, and while other work ran 8,000 to 14,000/s were left.
+More in flight makes it slower (3,700/s at 5,000: each answer searches them all); two processes reach 28,000 to
+49,000/s together and take both cores. This publisher takes 2 to 4 µs a message: 240,000/s alone, and never under
+29,000/s while other work ran. ``bench/load.py`` asks again. Libraries would do too: awscrt (54,000/s, 17 µs) is a
+compiled dependency of 13 MB, gmqtt (90,000/s, 7 µs) has no public way to bound the window or count acknowledgements.
 
 It neither reconnects nor listens: a load test that loses its broker ends with an error that says so.
 """
