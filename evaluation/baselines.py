@@ -4,7 +4,7 @@ One rule a code, no hysteresis, no context. What a rule says is joined to episod
 baselines are not beaten by their repetitions.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple, Self
 
@@ -13,16 +13,15 @@ from numpy.typing import NDArray
 
 from evaluation.outcome import Found
 from flows.judge import HISTORIC_AFTER_MS
-from flows.rules import ShardRules, rules_by_shard
-from geo.demands import Demands, Pair
-from geo.hours import Interval
+from flows.rules import rules_by_shard
+from geo.demands import Demands
 from geo.presence import OUTSIDE
 from geo.shapes import METRES_PER_DEGREE
 from geo.watch import CODES
 from schemas.alerts import KINDS, AlertCode, AlertState
 from schemas.judging import NEVER, Columns, Rows, Table, Times, WearerRules
 from schemas.readings import Readings
-from schemas.registry import NumberedRegistry, Schedule, ZoneKind
+from schemas.registry import NumberedRegistry, ZoneKind
 
 FIXED: Final = "fixed threshold"
 NAIVE: Final = "naive point in polygon"
@@ -168,8 +167,8 @@ class Baselines:
     @classmethod
     def of(cls, numbered: NumberedRegistry, thresholds: FixedThresholds | None = None) -> Self:
         """Baselines that ask of everybody what the registry asks."""
-        shards = list(rules_by_shard(numbered).values())
-        return cls(*_merged(shards, numbered.registry.schedules), thresholds or FixedThresholds())
+        rules = rules_by_shard(numbered, shards=1)[0]
+        return cls(rules.wearers, rules.demands, thresholds or FixedThresholds())
 
     def add(self, readings: Readings) -> None:
         """Judge a batch; readings of unknown bands are ignored."""
@@ -491,37 +490,3 @@ def _hits(key: Rows, readings: Readings, at: NDArray[np.intp], value: Floats) ->
 
 def _ordered(found: list[Found]) -> list[Found]:
     return sorted(found, key=lambda f: (f.found_ms, f.device, f.code, f.subject))
-
-
-def _merged(shards: Sequence[ShardRules], schedules: Sequence[Schedule]) -> tuple[WearerRules, Demands]:
-    """The rules of all shards as those of one: an evaluation judges a batch whole."""
-    order = np.argsort(np.concatenate([shard.wearers.device_no for shard in shards]))
-    row_of = np.argsort(order)
-    zones = {zone.id: zone for shard in shards for zone in shard.demands.zones}
-    number = {zone: place for place, zone in enumerate(zones)}
-    pairs: list[Pair] = []
-    leaves: dict[int, Sequence[Interval]] = {}
-    start = 0
-    for shard in shards:
-        demands, row = shard.demands, row_of[start : start + len(shard.wearers)]
-        of_zone = [number[zone.id] for zone in demands.zones]
-        pairs += [Pair(int(row[r]), of_zone[z]) for r, z in zip(demands.row, demands.zone, strict=True)]
-        leaves |= {int(row[r]): intervals for r, intervals in demands.leaves.items()}
-        start += len(shard.wearers)
-    wearers = _in_order([shard.wearers for shard in shards], order)
-    return wearers, Demands.of(wearers.keys, list(zones.values()), pairs, schedules, leaves)
-
-
-def _in_order(parts: Sequence[WearerRules], order: NDArray[np.intp]) -> WearerRules:
-    def names(of: Callable[[WearerRules], Sequence[str]]) -> tuple[str, ...]:
-        return tuple(np.array([name for part in parts for name in of(part)], np.object_)[order].tolist())
-
-    return WearerRules(
-        version=parts[0].version,
-        device_no=np.concatenate([part.device_no for part in parts])[order],
-        wearer_no=np.concatenate([part.wearer_no for part in parts])[order],
-        silence_after_ms=np.concatenate([part.silence_after_ms for part in parts])[order],
-        device=names(lambda part: part.device),
-        wearer=names(lambda part: part.wearer),
-        org=names(lambda part: part.org),
-    )

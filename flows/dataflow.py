@@ -1,10 +1,10 @@
-"""The picture of DESIGN: readings split by shard → judge → alert sink, rules beside them as a control stream."""
+"""The picture of DESIGN: readings split by shard → judge → alerts and commands, rules beside as a control stream."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeGuard
 
 import bytewax.operators as op
 import numpy as np
@@ -13,9 +13,12 @@ from bytewax.inputs import Source
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import Sink
 
+from flows.commands import Sampler
 from flows.judge import Judge
 from flows.rules import SHARDS, ShardRules
+from geo.sampling import SamplingConfig
 from schemas.alerts import AlertEvent
+from schemas.commands import DeviceCommand
 from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
 from schemas.registry import epoch_ms
@@ -25,6 +28,7 @@ TICK: Final = timedelta(seconds=1)
 Rules = dict[int, ShardRules]
 Received = Readings | Heartbeat
 Control = Rules | Release
+Judged = AlertEvent | DeviceCommand
 
 
 class ShardItem(NamedTuple):
@@ -36,15 +40,23 @@ class ShardItem(NamedTuple):
 
 @dataclass(frozen=True)
 class JudgeConfig:
-    """What the judging step is given: rules to begin with, the partitions that must have spoken, and a clock."""
+    """What the judging step is given: rules to begin with, the partitions that must have spoken, and a clock.
+
+    Without ``sampling`` nothing is asked of bands.
+    """
 
     rules: Callable[[], Rules]
     partitions: frozenset[str]
     now: Callable[[], datetime]
+    sampling: SamplingConfig | None = None
 
 
 def supervision(
-    received: Source[Received], control: Source[Control] | None, judging: JudgeConfig, alerts: Sink[Any]
+    received: Source[Received],
+    control: Source[Control] | None,
+    judging: JudgeConfig,
+    alerts: Sink[Any],
+    commands: Sink[Any] | None = None,
 ) -> Dataflow:
     """The dataflow. Step ids are the keys of the recovery store: renaming one orphans its state."""
     flow = Dataflow("shouhuan")
@@ -55,9 +67,17 @@ def supervision(
         rules_by_shard = op.flat_map("rules-by-shard", rules, control_by_shard)
         by_shard = op.merge("with-rules", by_shard, rules_by_shard)
     keyed: KeyedStream[ShardItem] = by_shard
-    events = op.stateful_batch("judge", keyed, partial(ShardLogic, judging))
-    op.output("alerts", events, alerts)
+    judged = op.stateful_batch("judge", keyed, partial(ShardLogic, judging))
+    told = op.branch("alert-or-command", judged, is_alert)
+    op.output("alerts", told.trues, alerts)
+    if commands is not None:
+        op.output("commands", told.falses, commands)
     return flow
+
+
+def is_alert(judged: tuple[str, Judged]) -> TypeGuard[tuple[str, AlertEvent]]:
+    """What is for people, told from what is for bands."""
+    return isinstance(judged[1], AlertEvent)
 
 
 def split_by_shard(item: Received) -> list[tuple[str, ShardItem]]:
@@ -80,8 +100,8 @@ def _keyed(shard: int, item: Readings | Heartbeat | ShardRules | Release) -> tup
     return str(shard), ShardItem(shard, item)
 
 
-class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
-    """One shard in the dataflow: hands items to its ``Judge`` and tells it the time.
+class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
+    """One shard in the dataflow: hands items to its ``Judge`` and its ``Sampler``, and tells the judge the time.
 
     A timer a second drives the time, but never beyond what every partition's heartbeat vouches for:
     while we are cut off or catching up, nobody is called silent.
@@ -91,19 +111,20 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
         self._config = config
         self._resume = resume_state or {}
         self._judge: Judge | None = None
+        self._sampler: Sampler | None = None
         self._beats: dict[str, Heartbeat] = {}
         self._wake: datetime | None = None
 
-    def on_batch(self, values: list[ShardItem]) -> tuple[list[AlertEvent], bool]:
+    def on_batch(self, values: list[ShardItem]) -> tuple[list[Judged], bool]:
         """Judge what came, in order."""
-        return [event for value in values for event in self._take(value)], self.RETAIN
+        return [judged for value in values for judged in self._take(value)], self.RETAIN
 
-    def on_notify(self) -> tuple[list[AlertEvent], bool]:
+    def on_notify(self) -> tuple[list[Judged], bool]:
         """A second has passed."""
         self._wake = self._config.now() + TICK
         return self._tick(), self.RETAIN
 
-    def on_eof(self) -> tuple[list[AlertEvent], bool]:
+    def on_eof(self) -> tuple[list[Judged], bool]:
         """The stream ends: time stands at its last heartbeat, and nothing is closed by that."""
         return self._tick(), self.RETAIN
 
@@ -112,15 +133,19 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
         return self._wake
 
     def snapshot(self) -> dict[str, Any]:
-        """The judge's tables as plain values."""
-        return self._resume if self._judge is None else self._judge.snapshot()
+        """The tables of judge and sampler as plain values."""
+        if self._judge is None:
+            return self._resume
+        sampling = {} if self._sampler is None else {"sampling": self._sampler.snapshot()}
+        return self._judge.snapshot() | sampling
 
-    def _take(self, value: ShardItem) -> list[AlertEvent]:
+    def _take(self, value: ShardItem) -> Sequence[Judged]:
         judge = self._judge or self._start(value.shard)
         match value.item:
             case Readings():
-                return judge.judge(value.item)
+                return [*judge.judge(value.item), *self._ask(value.item)]
             case ShardRules():
+                self._sampler = self._sampler and self._sampler.adopt(value.item)
                 return judge.adopt(value.item, epoch_ms(self._config.now()))
             case Release():
                 judge.release(value.item)
@@ -138,9 +163,14 @@ class ShardLogic(StatefulBatchLogic[ShardItem, AlertEvent, dict[str, Any]]):
     def _start(self, shard: int) -> Judge:
         rules = self._config.rules()[shard]
         self._judge = Judge.resume(rules, self._resume) if self._resume else Judge.new(rules)
+        if self._config.sampling is not None:
+            self._sampler = Sampler.new(rules, self._config.sampling, self._resume.get("sampling"))
         return self._judge
 
-    def _tick(self) -> list[AlertEvent]:
+    def _ask(self, readings: Readings) -> list[DeviceCommand]:
+        return [] if self._sampler is None else self._sampler.ask(readings)
+
+    def _tick(self) -> list[Judged]:
         if self._judge is None or not self._config.partitions <= self._beats.keys():
             return []
-        return self._judge.tick(min(self._beats[name].now_ms for name in self._config.partitions))
+        return [*self._judge.tick(min(self._beats[name].now_ms for name in self._config.partitions))]

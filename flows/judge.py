@@ -4,7 +4,7 @@ Pure but for its own tables: time comes with readings (their ingest time) and he
 the same items gives the same events with the same ids.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.silence import Silence
 from flows.rules import ShardRules
+from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
 from geo.watch import ZoneWatch
 from schemas.alerts import KINDS, AlertCode, AlertEvent, alert_id
@@ -35,9 +36,9 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Latch(keys, AlertCode.DEVICE_STRAP, "strap_closed", alarm=0),
         Latch(keys, AlertCode.DEVICE_CASE, "case_closed", alarm=0),
         Latch(keys, AlertCode.DEVICE_SOS, "sos", alarm=1),
-        ZoneWatch(
-            rules.demands, rules.wearers.silence_after_ms, PresenceConfig(threshold=rules.thresholds.zone_log_odds)
-        ),
+        ZoneWatch(rules.demands, rules.wearers.silence_after_ms, PresenceConfig().scaled(rules.thresholds.zone_scale)),
+        Approach(rules.rings),
+        Dwell(rules.lingering),
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.thresholds),
@@ -84,18 +85,9 @@ class Judge:
             self.tables[name].inherit(older[name], void.get(name, ()))
 
     def judge(self, readings: Readings) -> list[AlertEvent]:
-        """Judge a batch: each band's readings by event time, the k-th reading of every band together."""
-        rows = self.rules.wearers.rows_of(readings.device)
-        # A backlog recorded under an earlier wearer is stored, but not this wearer's to answer for.
-        known = np.flatnonzero((rows >= 0) & (self.rules.wearers.wearer_no[rows] == readings.wearer))
-        order = known[np.lexsort((readings.event_ms[known], rows[known]))]
-        rows, readings = rows[order], readings.take(order)
-        nth = _count_within(rows)
-        events: list[AlertEvent] = []
-        for k in range(int(nth.max(initial=-1)) + 1):
-            at = np.flatnonzero(nth == k)
-            events += self._judge_step(rows[at], readings.take(at))
-        return events
+        """Judge a batch, in event order."""
+        steps = in_event_order(self.rules.wearers, readings)
+        return [event for rows, step in steps for event in self._judge_step(rows, step)]
 
     def tick(self, now_ms: int) -> list[AlertEvent]:
         """Let time pass for every band of the shard."""
@@ -173,6 +165,19 @@ def event_of(verdict: Verdict, wearers: WearerRules, step: Readings | None) -> A
         historic=lag_ms > HISTORIC_AFTER_MS and not kind.latching,
         evidence=verdict.evidence,
     )
+
+
+def in_event_order(wearers: WearerRules, readings: Readings) -> Iterator[tuple[Rows, Readings]]:
+    """A batch in steps of one reading a row: each band's by event time, the k-th reading of every band together."""
+    rows = wearers.rows_of(readings.device)
+    # A backlog recorded under an earlier wearer is stored, but not this wearer's to answer for.
+    known = np.flatnonzero((rows >= 0) & (wearers.wearer_no[rows] == readings.wearer))
+    order = known[np.lexsort((readings.event_ms[known], rows[known]))]
+    rows, readings = rows[order], readings.take(order)
+    nth = _count_within(rows)
+    for k in range(int(nth.max(initial=-1)) + 1):
+        at = np.flatnonzero(nth == k)
+        yield rows[at], readings.take(at)
 
 
 def _count_within(rows: Rows) -> Times:

@@ -1,13 +1,12 @@
 """From the registry to what each shard judges by: plain columns, cut to the shard's own bands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
-from geo.demands import Demands, Pair
-from geo.hours import Interval, merged
+from geo.demands import Away, Demands, Pair
 from schemas.judging import WearerRules
 from schemas.registry import (
     FOREVER_MS,
@@ -28,10 +27,15 @@ SHARDS: Final = 8
 
 @dataclass(frozen=True, slots=True)
 class ShardRules:
-    """Everything one shard judges by, at one version of the registry."""
+    """Everything one shard judges by, at one version of the registry.
+
+    ``demands`` are the zones that ask something, ``rings`` those that tell of nearing, ``lingering`` of staying.
+    """
 
     wearers: WearerRules
     demands: Demands
+    rings: Demands
+    lingering: Demands
     thresholds: Thresholds
 
 
@@ -54,7 +58,6 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
     registry = numbered.registry
     rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
     silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
-    zones = [zone for zone in registry.zones if zone.kind is not ZoneKind.INTEREST]
     wearers = WearerRules(
         version=numbered.version,
         device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
@@ -65,9 +68,20 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         org=tuple(device.org for device, _ in rows),
     )
     people = [wearer for _, wearer in rows]
-    zones, pairs = _asked_of(_pairs(registry.orgs, zones, people), zones)
-    demands = Demands.of(wearers.keys, zones, pairs, registry.schedules, _leaves(registry, people))
-    return ShardRules(wearers, demands, Thresholds())
+    leaves = _leaves(registry, people)
+
+    def demands(which: Callable[[Zone], bool]) -> Demands:
+        chosen = [zone for zone in registry.zones if which(zone)]
+        zones, pairs = _asked_of(_pairs(registry.orgs, chosen, people), chosen)
+        return Demands.of(wearers.keys, zones, pairs, registry.schedules, leaves, registry.calendars)
+
+    return ShardRules(
+        wearers=wearers,
+        demands=demands(lambda zone: zone.kind is not ZoneKind.INTEREST),
+        rings=demands(lambda zone: zone.approach_m is not None),
+        lingering=demands(lambda zone: zone.dwell_s is not None),
+        thresholds=Thresholds(),
+    )
 
 
 def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]) -> list[Pair]:
@@ -101,10 +115,11 @@ def _subtrees(orgs: Sequence[Org]) -> Mapping[str, set[str]]:
     return trees
 
 
-def _leaves(registry: Registry, wearers: Sequence[Wearer]) -> dict[int, Sequence[Interval]]:
+def _leaves(registry: Registry, wearers: Sequence[Wearer]) -> dict[int, list[Away]]:
     row = {wearer.id: number for number, wearer in enumerate(wearers)}
-    leaves: dict[int, list[Interval]] = {}
+    leaves: dict[int, list[Away]] = {}
     for leave in registry.leaves:
         if leave.wearer in row:
-            leaves.setdefault(row[leave.wearer], []).append((epoch_ms(leave.valid_from), epoch_ms(leave.valid_to)))
-    return {number: merged(sorted(intervals)) for number, intervals in leaves.items()}
+            away = Away(epoch_ms(leave.valid_from), epoch_ms(leave.valid_to), tuple(leave.places))
+            leaves.setdefault(row[leave.wearer], []).append(away)
+    return leaves

@@ -8,11 +8,11 @@ from typing import Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.hours import Hours, Interval, within
-from geo.presence import INSIDE, OUTSIDE
-from geo.shapes import Shapes, shape_of
+from geo.hours import Hours, Interval, merged, within
+from geo.presence import INSIDE, OUTSIDE, UNKNOWN
+from geo.shapes import Floats, Placed, Shapes, shape_of
 from schemas.judging import Rows, Times
-from schemas.registry import FOREVER_MS, Schedule, Zone, ZoneKind, epoch_ms
+from schemas.registry import FOREVER_MS, Calendar, LeavePlace, Schedule, Zone, ZoneKind, epoch_ms
 
 SUSPENDED_BY_LEAVE = frozenset({ZoneKind.KEEP_IN, ZoneKind.CURFEW})
 """A leave opens the fence; a court's prohibition stands (it is not the bureau's to lift)."""
@@ -21,8 +21,29 @@ WRONG_SIDE: Final = {
     ZoneKind.KEEP_IN: OUTSIDE,
     ZoneKind.KEEP_OUT: INSIDE,
     ZoneKind.CURFEW: OUTSIDE,
+    ZoneKind.INTEREST: UNKNOWN,
 }
-"""Where a zone of each kind does not want its wearer."""
+"""Where a zone of each kind does not want its wearer; an interest zone does not mind."""
+
+
+ENDED_JUST_NOW_MS: Final = 15 * 60_000
+"""Whoever is found outside so soon after a leave has ended did not leave: they did not come back."""
+
+
+class Allowed(NamedTuple):
+    """A leave that allows places: from when to when, and which (positions in ``Demands.shapes``)."""
+
+    from_ms: int
+    to_ms: int
+    shapes: tuple[int, ...]
+
+
+class Away(NamedTuple):
+    """One wearer's leave as the registry has it: an interval, and the places that it allows (none: anywhere)."""
+
+    from_ms: int
+    to_ms: int
+    places: tuple[LeavePlace, ...]
 
 
 class Pair(NamedTuple):
@@ -49,6 +70,8 @@ class Demands:
     shapes: Shapes
     hours: tuple[Hours, ...]
     leaves: Mapping[int, Sequence[Interval]]
+    allowed: Mapping[int, Sequence[Allowed]]
+    ends_ms: Mapping[int, Sequence[int]]
 
     @classmethod
     def of(
@@ -57,9 +80,13 @@ class Demands:
         zones: Sequence[Zone],
         pairs: Sequence[Pair],
         schedules: Sequence[Schedule],
-        leaves: Mapping[int, Sequence[Interval]],
+        leaves: Mapping[int, Sequence[Away]],
+        calendars: Sequence[Calendar] = (),
     ) -> Self:
-        """Lay out pairs (any order); ``wearers`` are the keys of rows, ``leaves`` sorted disjoint intervals by row."""
+        """Lay out pairs (any order); ``wearers`` are the keys of rows, ``leaves`` those of each row."""
+        holidays = {calendar.id: frozenset(calendar.dates) for calendar in calendars}
+        places: list[Placed] = [place for away in leaves.values() for leave in away for place in leave.places]
+        shape_number = {id(place): number for number, place in enumerate(places, len(zones))}
         ordered = sorted(pairs)
         row = np.array([pair.row for pair in ordered], np.intp)
         zone = np.array([pair.zone for pair in ordered], np.intp)
@@ -76,9 +103,11 @@ class Demands:
             suspendable=np.array([z.kind in SUSPENDED_BY_LEAVE for z in zones], np.bool_)[zone],
             wrong_side=np.array([WRONG_SIDE[z.kind] for z in zones], np.int8)[zone],
             zones=tuple(zones),
-            shapes=Shapes.of([shape_of(z) for z in zones]),
-            hours=tuple(Hours(schedule) for schedule in schedules),
-            leaves=leaves,
+            shapes=Shapes.of([shape_of(z) for z in [*zones, *places]]),
+            hours=tuple(Hours(schedule, holidays.get(schedule.calendar or "", frozenset())) for schedule in schedules),
+            leaves={row: _anywhere(away) for row, away in leaves.items()},
+            allowed={row: _somewhere(away, shape_number) for row, away in leaves.items()},
+            ends_ms={row: sorted(leave.to_ms for leave in away) for row, away in leaves.items()},
         )
 
     def pairs_of(self, rows: Rows) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -110,6 +139,25 @@ class Demands:
             self._suspend(pairs, time_ms, holds, since, until)
         return holds, since, until
 
+    def eased_m(self, pairs: NDArray[np.intp], distance_m: Floats, time_ms: Times, lat: Floats, lon: Floats) -> Floats:
+        """Distances to what a wearer may not leave, where a leave allows more places: to the nearest wall of all."""
+        if not any(self.allowed.values()):
+            return distance_m
+        eased = distance_m.copy()
+        for n in np.flatnonzero(self.suspendable[pairs] & np.isin(self.row[pairs], list(self.allowed))).tolist():
+            for leave in self.allowed[int(self.row[pairs[n]])]:
+                if leave.from_ms <= time_ms[n] < leave.to_ms:
+                    here = np.full(len(leave.shapes), 1.0)
+                    to_places = self.shapes.signed_distance_m(np.array(leave.shapes), here * lat[n], here * lon[n])
+                    eased[n] = min(eased[n], to_places.min())
+        return eased
+
+    def came_back(self, pair: int, onset_ms: int) -> bool:
+        """Whether nobody's leave had ended just before: False tells being overdue from having left."""
+        if not self.suspendable[pair]:
+            return True
+        return not any(end <= onset_ms <= end + ENDED_JUST_NOW_MS for end in self.ends_ms.get(int(self.row[pair]), ()))
+
     def _suspend(
         self, pairs: NDArray[np.intp], time_ms: Times, holds: NDArray[np.bool_], since: Times, until: Times
     ) -> None:
@@ -119,6 +167,18 @@ class Demands:
             holds[place] &= not on_leave
             since[place] = max(since[place], turned)
             until[place] = min(until[place], turns)
+
+
+def _anywhere(away: Sequence[Away]) -> list[Interval]:
+    return merged(sorted((leave.from_ms, leave.to_ms) for leave in away if not leave.places))
+
+
+def _somewhere(away: Sequence[Away], shape_number: Mapping[int, int]) -> list[Allowed]:
+    return [
+        Allowed(leave.from_ms, leave.to_ms, tuple(shape_number[id(place)] for place in leave.places))
+        for leave in away
+        if leave.places
+    ]
 
 
 def pair_key(wearer_key: int, zone_id: str) -> int:

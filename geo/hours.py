@@ -1,4 +1,4 @@
-"""When a demand holds: weekly windows in a time zone, a validity, and the leaves that suspend it.
+"""When a demand holds: windows of the week and of dates in a time zone, a validity, the leaves that suspend it.
 
 A schedule becomes the sorted UTC moments at which it turns on and off, computed for a span of days
 and extended when somebody asks beyond it. Overlapping windows are one.
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from schemas.judging import Times
-from schemas.registry import FOREVER_MS, Day, Schedule, Window
+from schemas.registry import FOREVER_MS, Day, DayWindow, Schedule, Window
 
 _DAY_MS: Final = 86_400_000
 _MARGIN_DAYS: Final = 9
@@ -38,6 +38,7 @@ class Hours:
     """
 
     schedule: Schedule
+    holidays: frozenset[date] = frozenset()
     _from_ms: int = 0
     _to_ms: int = 0
     _turns: Times = field(default_factory=lambda: np.empty(0, np.int64))
@@ -55,28 +56,39 @@ class Hours:
         known = (self._from_ms, self._to_ms) if self._to_ms else (low_ms, high_ms)
         self._from_ms = min(known[0], low_ms - _MARGIN_DAYS * _DAY_MS)
         self._to_ms = max(known[1], high_ms + _MARGIN_DAYS * _DAY_MS)
-        self._turns = np.array(
-            [moment for interval in windows_between(self.schedule, self._from_ms, self._to_ms) for moment in interval],
-            np.int64,
-        )
+        windows = windows_between(self.schedule, self._from_ms, self._to_ms, self.holidays)
+        self._turns = np.array([moment for interval in windows for moment in interval], np.int64)
 
 
-def windows_between(schedule: Schedule, from_ms: int, to_ms: int) -> list[Interval]:
+def windows_between(
+    schedule: Schedule, from_ms: int, to_ms: int, holidays: frozenset[date] = frozenset()
+) -> list[Interval]:
     """The schedule's windows touching a span, in UTC ms, merged where they overlap or touch."""
     zone = ZoneInfo(schedule.timezone)
     first = datetime.fromtimestamp(from_ms / 1000, UTC).astimezone(zone).date() - timedelta(days=1)
     last = datetime.fromtimestamp(to_ms / 1000, UTC).astimezone(zone).date()
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    intervals = sorted(
-        _interval(window, day, zone)
-        for day in days
-        for window in schedule.windows
-        if day.weekday() in {_WEEKDAY[name] for name in window.days}
-    )
-    return merged(intervals)
+    return merged(sorted(_interval(w, day, zone) for day in days for w in windows_of(schedule, day, holidays)))
 
 
-def _interval(window: Window, day: date, zone: ZoneInfo) -> Interval:
+def windows_of(schedule: Schedule, day: date, holidays: frozenset[date]) -> Sequence[Window | DayWindow]:
+    """The windows that begin on a local day: those of the last exception that names it, of a holiday, of the week.
+
+    >>> from schemas.registry import DatedWindows
+    >>> week = Schedule(id="s", windows=[Window(days=[Day.THU], start="08:00", end="12:00")],
+    ...                 exceptions=[DatedWindows(first=date(2026, 10, 1), last=date(2026, 10, 7))])
+    >>> [len(windows_of(week, date(2026, 10, day), frozenset())) for day in (1, 8)]
+    [0, 1]
+    """
+    for dated in reversed(schedule.exceptions):
+        if dated.first <= day <= (dated.last or dated.first):
+            return dated.windows
+    if day in holidays:
+        return schedule.holiday_windows
+    return [window for window in schedule.windows if day.weekday() in {_WEEKDAY[name] for name in window.days}]
+
+
+def _interval(window: Window | DayWindow, day: date, zone: ZoneInfo) -> Interval:
     start, end = _moment(day, window.start, zone), _moment(day, window.end, zone)
     return (start, end) if end > start else (start, _moment(day + timedelta(days=1), window.end, zone))
 

@@ -1,48 +1,64 @@
 """The zone detector: presence of every wearer in every zone, and a verdict while a demand is not met.
 
-Score: accumulated log odds of being on the wrong side (``geo.presence``). Threshold: 4.5, at least
-two fixes. Cost: about 1 µs a pair and fix. Unknown is not outside: without a fix recent enough
-nothing opens, and loss of signal never becomes a breach.
+Score: accumulated log odds of being on the wrong side (``geo.presence``). Threshold: 6.0 to leave, 3.2 to enter, at
+least two fixes. A way that leads through a forbidden zone between two fixes rings as well (``geo.crossing``). Cost:
+about 1 µs a pair and fix; 39 bytes a pair. Unknown is not outside: without a fix recent enough nothing opens, and
+loss of signal never becomes a breach.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final
+from math import exp
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo import presence
+from geo.crossing import CrossingConfig, Crossings, crossings
 from geo.demands import Demands
-from geo.presence import PresenceConfig
+from geo.presence import Fixes, PresenceConfig, Weighed
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
-from schemas.registry import ZoneKind
+from schemas.registry import FOREVER_MS, ZoneKind
 
 CODES: Final = {
     ZoneKind.KEEP_IN: AlertCode.ZONE_EXIT,
     ZoneKind.KEEP_OUT: AlertCode.ZONE_ENTER,
     ZoneKind.CURFEW: AlertCode.ZONE_CURFEW,
 }
+Pairs = NDArray[np.intp]
+
+
+class Heard(NamedTuple):
+    """New fixes of one step: which pairs they speak of, from which reading, what they are, and what they said."""
+
+    pairs: Pairs
+    place: NDArray[np.intp]
+    fixes: Fixes
+    weighed: Weighed
+    before: dict[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
 class ZoneWatch(Detector):
-    """``zone.exit``, ``zone.enter`` and ``zone.curfew`` for all wearers of a shard.
+    """``zone.exit``, ``zone.enter``, ``zone.curfew`` and ``leave.overstay`` for all wearers of a shard.
 
-    ``stale_after_ms`` (one a wearer) bounds how old a fix may be to open an alert when a window begins.
+    ``stale_after_ms`` (one a wearer) bounds how old a fix may be to open an alert when a window begins. Whoever is
+    outside when their leave ends did not leave: they are overdue.
     """
 
     demands: Demands
     stale_after_ms: Times
     config: PresenceConfig = field(default_factory=PresenceConfig)
+    crossing: CrossingConfig = field(default_factory=CrossingConfig)
     name: str = "zones"
-    void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_ms",)
+    void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_s",)
 
     @property
     def codes(self) -> frozenset[AlertCode]:
-        """One code for each kind of zone that asks something."""
-        return frozenset(CODES.values())
+        """One code for each kind of zone that asks something, and one for who is not back."""
+        return frozenset(CODES.values()) | {AlertCode.LEAVE_OVERSTAY}
 
     @property
     def keys(self) -> NDArray[np.int64]:
@@ -51,8 +67,8 @@ class ZoneWatch(Detector):
 
     @property
     def columns(self) -> Columns:
-        """Presence, the open alert's onset, and when the demand turns next."""
-        return {**presence.COLUMNS, "open_onset_ms": (np.int64, NEVER), "turn_ms": (np.int64, NEVER)}
+        """Presence, the open alert's onset, and the second in which the demand turns next (0: never asked)."""
+        return {**presence.COLUMNS, "open_onset_ms": (np.int64, NEVER), "turn_s": (np.uint32, 0)}
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Let the windows turn up to each reading, then its fix speak."""
@@ -62,22 +78,29 @@ class ZoneWatch(Detector):
         if not len(pairs):
             return verdicts
         place = with_fix[owner]
-        distance_m = self.demands.shapes.signed_distance_m(self.demands.zone[pairs], step.lat[place], step.lon[place])
-        fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
-        presence.update(table, pairs, distance_m, step.accuracy_m[place], fix_ms, self.config)
-        return verdicts + self._decide(table, pairs, step.event_ms[place], place)
+        at_ms = step.event_ms[place]
+        fixes = self._fixes(pairs, step, place)
+        new = presence.is_new(table, pairs, fixes.fix_ms)
+        verdicts += self._passing(table, pairs[new], at_ms[new], place[new], fixes.take(new))
+        before = {name: table[name][pairs[new]].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m")}
+        wrong_side = self.demands.wrong_side[pairs[new]]
+        weighed = presence.update(table, pairs[new], wrong_side, fixes.take(new), self.config)
+        heard = Heard(pairs[new], place[new], fixes.take(new), weighed, before)
+        return verdicts + self._decide(table, pairs, at_ms, place, heard)
 
     def tick(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:
         """Stop at every window edge up to now: one that opens while its wearer is outside rings."""
         verdicts: list[Verdict] = []
         pairs, owner = self.demands.pairs_of(rows)
         now = now_ms[owner]
-        while len(due := np.flatnonzero(table["turn_ms"][pairs] <= now)):
+        while len(due := np.flatnonzero(table["turn_s"][pairs] <= now // 1000)):
             pairs, now = pairs[due], now[due]
-            turn = table["turn_ms"][pairs]
-            at = np.where(turn == NEVER, now, turn)
+            turn_ms = table["turn_s"][pairs].astype(np.int64) * 1000
+            at = np.where(turn_ms == 0, now, turn_ms)
             verdicts += self._decide(table, pairs, at, np.full(len(pairs), -1))
-            table["turn_ms"][pairs] = self.demands.at(pairs, at)[2]
+            until = self.demands.at(pairs, at)[2]
+            # Rounded up: an edge within a second is met when the second is over.
+            table["turn_s"][pairs] = np.minimum(-(-until // 1000), np.iinfo(np.uint32).max)
         return verdicts
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
@@ -85,59 +108,178 @@ class ZoneWatch(Detector):
         still_open = gone[table["open_onset_ms"][gone] != NEVER]
         return self._transition(table, still_open, np.full(len(still_open), now_ms), np.full(len(still_open), -1))
 
-    def _decide(self, table: Table, pairs: NDArray[np.intp], at_ms: Times, step: NDArray[np.intp]) -> list[Verdict]:
+    def _fixes(self, pairs: Pairs, step: Readings, place: NDArray[np.intp]) -> Fixes:
+        """The reading at each pair's place as its zone sees it, leaves that allow more places considered."""
+        zone, lat, lon = self.demands.zone[pairs], step.lat[place], step.lon[place]
+        x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
+        fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
+        distance_m = self.demands.eased_m(pairs, self.demands.shapes.wall_m(zone, x_m, y_m), fix_ms, lat, lon)
+        return Fixes(distance_m, x_m, y_m, step.accuracy_m[place], step.speed_mps[place], fix_ms)
+
+    def _passing(
+        self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes
+    ) -> list[Verdict]:
+        """Who went through a forbidden zone between two fixes: an alert that has ended when it is found."""
+        may = np.flatnonzero(
+            (self.demands.wrong_side[pairs] == presence.INSIDE)
+            & (table["presence"][pairs] != presence.INSIDE)
+            & (table["open_onset_ms"][pairs] == NEVER)
+            & (table["fix_s"][pairs] > 0)
+        )
+        if not len(may):
+            return []
+        mine = fixes.take(may)
+        zone = self.demands.zone[pairs[may]]
+        through = crossings(table, pairs[may], zone, mine, self.demands.shapes, self.crossing)
+        if not len(through.place):
+            return []
+        chosen = may[through.place]
+        holds = self.demands.at(pairs[chosen], through.entered_ms)[0]
+        return [
+            verdict
+            for n in np.flatnonzero(holds).tolist()
+            for verdict in self._passed(
+                table, through, n, int(pairs[chosen[n]]), at_ms[chosen[n]], int(place[chosen[n]])
+            )
+        ]
+
+    def _passed(
+        self, table: Table, through: Crossings, n: int, pair: int, at_ms: np.int64, step: int
+    ) -> tuple[Verdict, Verdict]:
+        evidence = self._circumstances(table, pair, int(at_ms)) | {
+            "decided_by": "way",
+            "crossing": True,
+            "depth_m": round(float(through.depth_m[n]), 1),
+            "least_depth_m": self.crossing.least_depth_m,
+        }
+        opened = self._verdict(pair, int(through.entered_ms[n]), int(at_ms), step, Transition.OPENED, evidence)
+        return opened, opened._replace(transition=Transition.CLEARED)
+
+    def _decide(
+        self, table: Table, pairs: Pairs, at_ms: Times, step: NDArray[np.intp], heard: Heard | None = None
+    ) -> list[Verdict]:
         if not len(pairs):
             return []
         holds, since, _ = self.demands.at(pairs, at_ms)
-        fresh = at_ms - table["last_fix_ms"][pairs] <= self.stale_after_ms[self.demands.row[pairs]]
+        age_ms = at_ms - table["fix_s"][pairs].astype(np.int64) * 1000
+        fresh = age_ms <= self.stale_after_ms[self.demands.row[pairs]]
         breach = holds & (table["presence"][pairs] == self.demands.wrong_side[pairs])
         onset = table["open_onset_ms"][pairs]
         opens = np.flatnonzero(breach & fresh & (onset == NEVER))
         table["open_onset_ms"][pairs[opens]] = np.maximum(table["since_ms"][pairs[opens]], since[opens])
         closes = np.flatnonzero(~breach & (onset != NEVER))
         changed = np.sort(np.concatenate([opens, closes]))
-        return self._transition(table, pairs[changed], at_ms[changed], step[changed], opened=np.isin(changed, opens))
+        return self._transition(
+            table, pairs[changed], at_ms[changed], step[changed], opened=np.isin(changed, opens), heard=heard
+        )
 
     def _transition(
         self,
         table: Table,
-        pairs: NDArray[np.intp],
+        pairs: Pairs,
         at_ms: Times,
         step: NDArray[np.intp],
         opened: NDArray[np.bool_] | None = None,
+        heard: Heard | None = None,
     ) -> list[Verdict]:
         opening = np.zeros(len(pairs), np.bool_) if opened is None else opened
         verdicts = [
-            self._verdict(table, int(pair), int(at), int(place), opens=bool(opens))
+            self._verdict(
+                int(pair),
+                int(table["open_onset_ms"][pair]),
+                int(at),
+                int(place),
+                Transition.OPENED if opens else Transition.CLEARED,
+                self._evidence(table, int(pair), int(at), heard),
+            )
             for pair, at, place, opens in zip(pairs, at_ms, step, opening, strict=True)
         ]
         table["open_onset_ms"][pairs[~opening]] = NEVER
         return verdicts
 
-    def _verdict(self, table: Table, pair: int, at_ms: int, step: int, *, opens: bool) -> Verdict:
+    def _verdict(
+        self, pair: int, onset_ms: int, at_ms: int, step: int, transition: Transition, evidence: dict[str, Any]
+    ) -> Verdict:
         zone = self.demands.zones[self.demands.zone[pair]]
+        overdue = zone.kind is ZoneKind.KEEP_IN and not self.demands.came_back(pair, onset_ms)
         return Verdict(
             row=int(self.demands.row[pair]),
-            code=CODES[zone.kind],
-            transition=Transition.OPENED if opens else Transition.CLEARED,
-            onset_ms=int(table["open_onset_ms"][pair]),
+            code=AlertCode.LEAVE_OVERSTAY if overdue else CODES[zone.kind],
+            transition=transition,
+            onset_ms=onset_ms,
             at_ms=at_ms,
             step=step,
             subject=zone.id,
             rule_version=zone.version,
-            evidence=self._evidence(table, pair, zone.name, at_ms) | {"decided_by": "window" if step < 0 else "fix"},
+            evidence=evidence,
         )
 
-    def _evidence(self, table: Table, pair: int, zone_name: str, at_ms: int) -> dict[str, Any]:
-        last_fix_ms = int(table["last_fix_ms"][pair])
-        evidence = {"zone_name": zone_name, "threshold_log_odds": self.config.threshold}
-        if last_fix_ms == NEVER:
-            return evidence
-        accuracy_m = round(float(table["accuracy_m"][pair]), 1)
-        return evidence | {
-            "distance_m": round(float(table["distance_m"][pair]), 1),
-            "accuracy_m": accuracy_m,
-            "margin_m": max(accuracy_m, self.config.margin_m),
-            "fix_age_s": round((at_ms - last_fix_ms) / 1000.0, 1),
-            "score_log_odds": round(float(table["score"][pair]), 1),
+    def _circumstances(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
+        """What was asked, and the newest fix known."""
+        zone = self.demands.zones[self.demands.zone[pair]]
+        _, since, until = (int(column[0]) for column in self.demands.at(np.array([pair]), np.array([at_ms])))
+        return {
+            "zone_name": zone.name,
+            "zone_version": zone.version,
+            "schedule_state": {
+                "schedule": zone.schedule,
+                "holds_since_ms": None if since <= -FOREVER_MS else since,
+                "until_ms": None if until >= FOREVER_MS else until,
+            },
+        } | self._newest(table, pair, at_ms)
+
+    def _newest(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
+        fix_s = int(table["fix_s"][pair])
+        if not fix_s:
+            return {}
+        accuracy_m = float(table["accuracy_m"][pair])
+        here = (np.array([table[name][pair]], np.float64) for name in ("x_m", "y_m"))
+        distance_m = float(self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), *here)[0])
+        return {
+            "distance_m": round(distance_m, 1),
+            "accuracy_m": round(accuracy_m, 1),
+            "margin_m": round(max(accuracy_m, self.config.margin_m), 1),
+            "fix_age_s": round(at_ms / 1000.0 - fix_s, 1),
         }
+
+    def _evidence(self, table: Table, pair: int, at_ms: int, heard: Heard | None) -> dict[str, Any]:
+        evidence = self._circumstances(table, pair, at_ms)
+        spoke = np.flatnonzero(heard.pairs == pair) if heard else np.empty(0, np.intp)
+        if heard is None or not len(spoke):
+            return evidence | {"decided_by": "window"}
+        n = int(spoke[0])
+        score = float(heard.weighed.score[n])
+        return evidence | {
+            "decided_by": "fix",
+            "distance_m": round(float(heard.fixes.distance_m[n]), 1),
+            "score_log_odds": round(score, 1),
+            "threshold_log_odds": float(heard.weighed.threshold[n]),
+            "margin_log_odds": round(score - float(heard.weighed.threshold[n]), 1),
+            "probability": round(1.0 / (1.0 + exp(-score)), 4),
+            "fixes": [*self._before(heard, n, pair), self._fix(heard, n)],
+        }
+
+    def _before(self, heard: Heard, n: int, pair: int) -> list[dict[str, Any]]:
+        """The fix before the deciding one: with it, the two that decide at the least."""
+        fix_s = int(heard.before["fix_s"][n])
+        if not fix_s:
+            return []
+        x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
+        accuracy_m = heard.before["accuracy_m"][n : n + 1].astype(np.float32)
+        distance_m = self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), x_m, y_m)
+        return [
+            _said(fix_s * 1000, distance_m[0], accuracy_m[0], presence.log_odds(distance_m, accuracy_m, self.config)[0])
+        ]
+
+    def _fix(self, heard: Heard, n: int) -> dict[str, Any]:
+        fixes = heard.fixes
+        return _said(int(fixes.fix_ms[n]), fixes.distance_m[n], fixes.accuracy_m[n], heard.weighed.log_odds[n])
+
+
+def _said(time_ms: int, distance_m: float, accuracy_m: float, odds: float) -> dict[str, Any]:
+    return {
+        "time_ms": time_ms,
+        "distance_m": round(float(distance_m), 1),
+        "accuracy_m": round(float(accuracy_m), 1),
+        "log_odds": round(float(odds), 2),
+    }

@@ -4,7 +4,7 @@ A band that cannot send keeps its readings and sends them, oldest first, with th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from simulator.kinds import DAY, Kind
 from simulator.options import Faults
-from simulator.plane import Floats
+from simulator.plane import METRES_PER_DEGREE, Floats
 from simulator.reports import COLUMNS, VITALS, Reports
 from simulator.script import Incident
 
@@ -20,7 +20,10 @@ MOST_READINGS: Final = 60
 """Readings in one message of a backlog."""
 
 TRANSIT_S: Final = (0.08, 0.4)
-APART_S: Final = 0.3
+APART_S: Final = 0.5
+BETWEEN: Final = 0.37
+"""Of a step: where in it a clone speaks."""
+
 AGAIN_S: Final = (5.0, 60.0)
 REBOOT_S: Final = (60.0, 240.0)
 HONEST_CLOCK_S: Final = 0.7
@@ -105,7 +108,7 @@ class Delivery:
         due = (numbers + self._phase[:, None]) % self._interval[:, None] == 0
         made = self._readings(block, first, last, due & powered)
         reach = connected[made.row, np.rint(made.sent_s).astype(np.int64)]
-        sent = self._sent(made, reach)
+        sent = self._cloned(self._sent(made, reach))
         return self._arrived(sent, float(numbers[-1] + 1) * self._dt_s, to_the_end=to_the_end)
 
     def _readings(self, block: Block, first: int, last: int, told: NDArray[np.bool_]) -> Reports:
@@ -115,9 +118,11 @@ class Delivery:
         columns = {name: block.columns[name][:, first:last][rows, steps] for name in COLUMNS}
         columns |= self._since_last(block, first, last, rows, steps)
         made = self._made(rows, times[rows, steps], steps, columns)
-        extra = [self._urgent_readings(block, first, last), self._clone_readings(block, first, last, told)]
-        made = Reports.concat([made, *extra])
-        return made.take(np.lexsort((made.at_s, made.row))) if any(map(len, extra)) else made
+        urgent = self._urgent_readings(block, first, last)
+        if not len(urgent):
+            return made
+        made = Reports.concat([made, urgent])
+        return made.take(np.lexsort((made.at_s, made.row)))
 
     def _made(self, rows: NDArray[Any], at_s: Floats, steps: NDArray[Any], columns: dict[str, Floats]) -> Reports:
         zeros = np.zeros(len(rows), np.int64)
@@ -136,14 +141,17 @@ class Delivery:
     ) -> dict[str, Floats]:
         """Steps, activity and peak cover the time since the reading before, even one made in an earlier call."""
         width = last - first
-        parts = {name: block.columns[name][:, first:last] for name in ("steps", "activity", "peak_g")}
+        on = block.powered[:, first:last]
+        parts = {
+            name: np.where(on, block.columns[name][:, first:last], 0.0) for name in ("steps", "activity", "peak_g")
+        }
         if len(rows) == len(block.times_s) * width and not self._since["count"].any():
             return {name: part.ravel() for name, part in parts.items()}
         # Runs of steps end with each reading; what follows the last one of a band waits for the next call.
         ends = rows * width + steps + 1
         row_starts = np.arange(len(block.times_s)) * width
         starts = np.unique(np.concatenate([row_starts, ends[ends < len(block.times_s) * width]]))
-        count = np.diff(np.append(starts, len(block.times_s) * width)).astype(np.float64)
+        count = np.add.reduceat(on.ravel().astype(np.float64), starts)
         runs = {
             "steps": np.add.reduceat(np.nan_to_num(parts["steps"]).ravel(), starts),
             "activity": np.add.reduceat(np.nan_to_num(parts["activity"]).ravel(), starts),
@@ -160,7 +168,7 @@ class Delivery:
         self._keep(starts // width, left, runs)
         measured = ~np.isnan(block.columns["steps"][:, first:last][rows, steps])
         told = {name: runs[name][closing] for name in ("steps", "peak_g")}
-        told["activity"] = np.round(runs["activity"][closing] / runs["count"][closing], 2)
+        told["activity"] = np.round(runs["activity"][closing] / np.maximum(runs["count"][closing], 1.0), 2)
         return {name: np.where(measured, value, np.nan) for name, value in told.items()}
 
     def _keep(self, row: NDArray[np.intp], left: NDArray[np.bool_], runs: dict[str, Floats]) -> None:
@@ -179,20 +187,6 @@ class Delivery:
             step = max(int(np.searchsorted(times, at_s, side="right")) - 1, 0)
             if block.powered[incident.row, first + step]:
                 found.append(self._one(block, incident.row, first, step, at_s, dict([URGENT[incident.kind]])))
-        return Reports.concat(found)
-
-    def _clone_readings(self, block: Block, first: int, last: int, told: NDArray[np.bool_]) -> Reports:
-        """A second band under the same name: it is elsewhere, it speaks in between, and its numbers are the same."""
-        found = []
-        for incident in self._clones:
-            times = block.times_s[incident.row, first:last]
-            for step in np.flatnonzero(
-                told[incident.row] & (times >= incident.start_s) & (times < incident.end_s)
-            ).tolist():
-                away = incident.parameters["away_m"] / 111_195.0
-                here = {name: float(block.columns[name][incident.row, first + step]) for name in ("lat", "lon")}
-                there = {"lat": round(here["lat"] + away, 6), "lon": here["lon"], "age_s": 0.0, "accuracy_m": 9.0}
-                found.append(self._one(block, incident.row, first, step, float(times[step]) + 0.37 * self._dt_s, there))
         return Reports.concat(found)
 
     def _one(self, block: Block, row: int, first: int, step: int, at_s: float, changed: dict[str, float]) -> Reports:
@@ -258,6 +252,31 @@ class Delivery:
         number = self._messages + message
         self._messages += len(starts)
         return self._twice(sent.with_head(sent_s=arrives_s[message], message=number, seq=seq[message]), len(starts))
+
+    def _cloned(self, sent: Reports) -> Reports:
+        """A second band under the same name speaks in between, with the same numbers, from another place."""
+        parts = [sent]
+        for incident in self._clones:
+            mine = (sent.row == incident.row) & (sent.at_s >= incident.start_s) & (sent.at_s < incident.end_s)
+            told = sent.take(mine & ~np.isnan(sent.columns["lat"]))
+            if len(told):
+                parts.append(self._elsewhere(told, incident.parameters["away_m"] / METRES_PER_DEGREE))
+        return Reports.concat(parts)
+
+    def _elsewhere(self, told: Reports, away_deg: float) -> Reports:
+        later_s = BETWEEN * self._dt_s
+        message = self._messages + np.arange(len(told))
+        self._messages += len(told)
+        moved = {"lat": np.round(told.columns["lat"] + away_deg, 6), "age_s": 0.0, "accuracy_m": 9.0, "source": 0.0}
+        there = {name: np.full(len(told), value) for name, value in moved.items()}
+        columns = told.columns | there | {name: np.full(len(told), np.nan) for name in VITALS}
+        shifted = told.with_head(
+            at_s=told.at_s + later_s,
+            time_ms=told.time_ms + round(later_s * 1000.0),
+            sent_s=told.sent_s + later_s,
+            message=message,
+        )
+        return replace(shifted, columns=columns)
 
     def _twice(self, sent: Reports, messages: int) -> Reports:
         """Some messages are sent again although they had arrived."""

@@ -14,6 +14,7 @@ from simulator.weekly import Weekly
 
 FARTHEST_M: Final = 5_000.0
 STEP_M: Final = 5.0
+FORBIDDEN_M: Final = 60.0
 
 
 class Pair(NamedTuple):
@@ -101,6 +102,11 @@ class Fences:
             if not self.keeps_in[pair] and distance_m.min() < room_m:
                 return False
         return True
+
+    def clear_of_forbidden(self, row: int, points: Floats) -> bool:
+        """Whether points of one wearer's plane lie off every keep-out."""
+        forbidden = [pair for pair in self.of_row[row] if not self.keeps_in[pair]]
+        return all(self.distance_of_m(np.full(len(points), pair), points).min() > FORBIDDEN_M for pair in forbidden)
 
     def extent_m(self, pair: int) -> float:
         """How far a zone reaches from its middle."""

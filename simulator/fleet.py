@@ -77,7 +77,7 @@ class Fleet:
         stage = Scenes(scenes, fences, lives, self.roster.plane)
         self._odd_h = people.normal(0.0, 0.6, (n, ODD_DAYS, 2))
         self._weekday = int(local_minute(np.array([start_ms]), int(self._local_min[0]))[0]) // (24 * 60)
-        self._movement = Movement(way, lives, stage, self.script, start_hour, self._weekday)
+        self._movement = Movement(way, lives, stage, self.script, start_hour, self._weekday, self.dt_s)
         self._bodies = Bodies(bodies, n, self.dt_s, in_the_field=options.in_the_field)
         self._power = Power(cells, n, self.dt_s, self.script)
         self._receiver = Receiver(sky, self.roster.plane, self.dt_s, in_the_field=options.in_the_field)
@@ -143,7 +143,7 @@ class Fleet:
         vitals = self._bodies.advance(motion, self._day(times_s), laid)
         covered, sky = self._coverage(motion)
         at_home = np.hypot(motion.xy[..., 0], motion.xy[..., 1]) < AT_HOME_M
-        charge = self._power.advance(times_s, laid.on("forgotten"), at_home)
+        charge = self._power.advance(times_s, laid.on("forgotten"), at_home, laid.on("plugged"))
         self._note_empty(times_s, charge)
         fix = self._receiver.advance(motion, laid.on("no_sky") | ~sky)
         self._spoofing.falsify(times_s, fix)

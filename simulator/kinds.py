@@ -106,7 +106,7 @@ KINDS: Final[Mapping[Kind, Spec]] = {
         _C.ZONE_ENTER, {"lasting_s": (2 * MINUTE, 6 * MINUTE), "speed_mps": _WALK, "inside_m": (30, 60)}, (7, 20)
     ),
     Kind.ZONE_APPROACH: Spec(
-        _C.ZONE_APPROACH, {"lasting_s": (1 * MINUTE, 4 * MINUTE), "speed_mps": _WALK, "short_of_m": (20, 60)}, (7, 20)
+        _C.ZONE_APPROACH, {"lasting_s": (1 * MINUTE, 4 * MINUTE), "speed_mps": _WALK, "short_of_m": (12, 35)}, (7, 20)
     ),
     Kind.ZONE_DWELL: Spec(
         _C.ZONE_DWELL, {"lasting_s": (20 * MINUTE, 60 * MINUTE), "speed_mps": _WALK, "short_of_m": (20, 80)}, (7, 20)
@@ -176,8 +176,16 @@ KINDS: Final[Mapping[Kind, Spec]] = {
     Kind.APPROVED_LEAVE: Spec(None, {"lasting_s": (6 * HOUR, 30 * HOUR), "speed_mps": (15.0, 25.0)}, (7, 12)),
 }
 
-READ_OFF_THE_GROUND: Final = frozenset(kind for kind in Kind if kind.startswith(("zone_e", "curfew_")))
+READ_OFF_THE_GROUND: Final = frozenset(kind for kind in Kind if kind.startswith(("zone_e", "curfew_", "leave_")))
 """Breaches: whatever the script wanted, it is the path walked that says when a wall was crossed."""
+
+MOVES: Final = frozenset(
+    {
+        *(kind for kind in Kind if kind.startswith(("zone_", "curfew_", "routine_"))), Kind.LEAVE_OVERSTAY,
+        Kind.PROTECTED_APPROACH, Kind.GATHERING, Kind.CYCLING, Kind.TRAIN_RIDE, Kind.APPROVED_LEAVE,
+    }
+)  # fmt: skip
+"""What leads somebody somewhere: a breach while it lasts is its doing."""
 
 NEEDS_PULSE: Final = frozenset(
     {

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ NEW_PLACE: Final = 0.75
 """Share of errands to a place never seen before; with the regular ways this makes about a third of all moves."""
 
 PLACE_TRIES: Final = 30
+EARLIEST_H: Final = 6.2
+"""Whoever has to be home by night does not leave before it is over."""
+
 OFF_KEEP_OUT_M: Final = 220.0
 INSIDE_SHARE: Final = 0.35
 WALKS_UP_TO_M: Final = 1_100.0
@@ -42,12 +45,24 @@ class Place(NamedTuple):
 
 
 class Departure(NamedTuple):
-    """At a time of the run somebody sets out for a place; ``speed_mps`` None moves as the mode does."""
+    """At a time of the run somebody sets out for a place; ``speed_mps`` None moves as the mode does.
+
+    With a ``note`` the moment of arrival is written into it (``arrives_s``), and they stay for ``stays_s`` from then.
+    One that ``halts`` stops them wherever they are.
+    """
 
     at_s: float
     to: Place
     mode: Mode | None = None
     speed_mps: float | None = None
+    stays_s: float = 0.0
+    note: dict[str, Any] | None = None
+    halts: bool = False
+
+
+def halt(at_s: float) -> Departure:
+    """Stop where you are."""
+    return Departure(at_s, Place(0.0, 0.0, 0.0), halts=True)
 
 
 class Work(IntEnum):
@@ -159,6 +174,7 @@ class Lives:
         works = habits.job is Work.DAY and weekday < 5 and rng.random() < 0.94
         if works:
             leaves_h, returns_h = habits.leaves_h + rng.normal(0, 0.2), habits.returns_h + rng.normal(0, 0.5)
+            leaves_h = max(leaves_h, EARLIEST_H) if self._curfewed[row] else leaves_h
             yield Departure(leaves_h * HOUR, habits.work)
             if rng.random() < 0.35:
                 yield Departure((12 + rng.uniform(0, 0.4)) * HOUR, self._shop(row, habits))

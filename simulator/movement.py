@@ -6,14 +6,23 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.kinds import DAY, HOUR
-from simulator.lives import Departure, Lives
+from simulator.kinds import DAY, HOUR, Kind
+from simulator.lives import Departure, Lives, Mode, halt
 from simulator.plane import Floats
 from simulator.scenes import STAGED_WITHIN_S, Scenes
 from simulator.script import Incident
 from simulator.ways import Track, Ways, sampled
 
 MOVING_MPS: Final = 0.2
+
+
+HOLDS: Final = frozenset(
+    {
+        Kind.STRAP_CUT, Kind.OFF_BODY, Kind.FAST_HEART, Kind.SLOW_HEART, Kind.STRESS, Kind.FALL, Kind.HOT_BATH,
+        Kind.CHARGING_GAP,
+    }
+)  # fmt: skip
+"""What keeps a wearer, or the band alone, where it happens."""
 
 
 class Motion(NamedTuple):
@@ -35,13 +44,14 @@ class Movement:
 
     def __init__(
         self, rng: np.random.Generator, lives: Lives, scenes: Scenes, script: Sequence[Incident], start_hour: float,
-        weekday: int,
+        weekday: int, dt_s: float,
     ) -> None:  # fmt: skip
         self._lives = lives
         self._ways = Ways(rng, lives)
         self._scenes = scenes
         self._midnight_s = -start_hour * HOUR
         self._weekday = weekday
+        self._dt_s = dt_s
         self._day = 0
         self._outings: dict[int, list[tuple[float, float, list[Departure]]]] = {}
         self._tracks = [self._begin(row, script) for row in range(len(lives.habits))]
@@ -52,7 +62,7 @@ class Movement:
         """Motion at each band's times of the run (bands x steps, rising)."""
         while self._midnight_s + self._day * DAY <= float(times_s[:, -1].max()):
             self._plan_day()
-        step_s = float(times_s[0, 1] - times_s[0, 0]) if times_s.shape[1] > 1 else 1.0
+        step_s = self._dt_s
         for track in self._tracks:
             track.forget_before(float(times_s[:, 0].min()) - 2 * step_s)
         with_before = np.concatenate([times_s[:, :1] - step_s, times_s], axis=1)
@@ -88,8 +98,20 @@ class Movement:
         departures = self._scenes.departures(incident)
         if departures:
             first_s = 0.0 if incident.start_s <= STAGED_WITHIN_S else departures[0].at_s
-            span = (-np.inf if first_s == 0.0 else first_s, departures[-1].at_s, departures)
-            self._outings.setdefault(incident.row, []).append(span)
+            self._send(incident.row, -np.inf if first_s == 0.0 else first_s, departures)
+        if incident.kind in HOLDS:
+            home = self._lives.habits[incident.row].home
+            self._send(incident.row, incident.start_s, [halt(incident.start_s), Departure(incident.end_s, home)])
+        if incident.kind is Kind.PROTECTED_APPROACH and "protected" in incident.parameters:
+            # Somebody must be there to be approached.
+            other = incident.parameters["protected"]
+            home = self._lives.habits[other].home
+            since_s = incident.start_s - HOUR
+            self._send(other, since_s, [Departure(since_s, home), Departure(incident.end_s + HOUR, home)])
+
+    def _send(self, row: int, from_s: float, departures: list[Departure]) -> None:
+        """What a wearer does instead of their own errands, until the last of it."""
+        self._outings.setdefault(row, []).append((from_s, departures[-1].at_s, departures))
 
     def _plan_day(self) -> None:
         start_s = self._midnight_s + self._day * DAY
@@ -105,7 +127,14 @@ class Movement:
         self._day += 1
 
     def _depart(self, row: int, track: Track, departure: Departure, *, scripted: bool) -> None:
-        """Set out when it is time, or when the way before has ended."""
+        """Set out when it is time, or when the way before has ended; be there for as long as it says."""
+        if departure.halts:
+            track.stop_at(departure.at_s)
+            return
         if track.t[-1] < departure.at_s:
             track.stay_until(departure.at_s)
-        self._ways.go(row, track, departure.to, departure.mode, departure.speed_mps, straight=scripted)
+        straight = scripted and departure.mode is not Mode.CYCLE
+        self._ways.go(row, track, departure.to, departure.mode, departure.speed_mps, straight=straight)
+        if departure.note is not None:
+            departure.note["arrives_s"] = round(track.t[-1], 1)
+            track.stay_until(track.t[-1] + departure.stays_s)

@@ -31,6 +31,7 @@ NEUTRAL: Final[dict[str, float]] = {
     "no_network": 0.0,
     "no_power": 0.0,
     "forgotten": 0.0,
+    "plugged": 0.0,
 }
 
 
@@ -156,6 +157,6 @@ EFFECTS: Final[Mapping[Kind, Effect]] = {
     Kind.COLD_DAY: _cold_day,
     Kind.CAFFEINE: _scaled("above_bpm", "add_bpm", 20 * MINUTE),
     Kind.LOOSE_BAND: lambda incident, _: {"dropouts": incident.parameters["dropouts"]},
-    Kind.CHARGING_GAP: _always(dropouts=1.0, still=1.0, add_c=1.0),
+    Kind.CHARGING_GAP: _always(plugged=1.0, dropouts=1.0, still=1.0, add_c=1.0),
 }  # fmt: skip
 """What each kind does to a body or a band while it lasts; moves, spoofing and clocks are elsewhere."""

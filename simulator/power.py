@@ -34,15 +34,25 @@ class Power:
         self._charging: NDArray[np.bool_] = np.zeros(n, np.bool_)
         self._drops = [incident for incident in script if incident.kind in DROPS]
 
-    def advance(self, times_s: Floats, forgotten: NDArray[np.bool_], at_home: NDArray[np.bool_]) -> Charge:
-        """Drain or charge over a block; a ``forgotten`` band is not plugged in, others only ``at_home``."""
+    def advance(
+        self,
+        times_s: Floats,
+        forgotten: NDArray[np.bool_],
+        at_home: NDArray[np.bool_],
+        plugged: NDArray[np.bool_],
+    ) -> Charge:
+        """Drain or charge over a block; a ``forgotten`` band is not plugged in, one that is ``plugged`` is.
+
+        All others are plugged in when they are low and ``at_home``.
+        """
         dropped = self._dropped(times_s)
         level, charging = np.empty(times_s.shape[::-1]), np.empty(times_s.shape[::-1], np.bool_)
         for step in range(times_s.shape[1]):
             self._level_pct = np.fmin(self._level_pct, dropped[:, step])
             wants = (self._level_pct < self._plugs_in_pct) | (self._charging & (self._level_pct < FULL_PCT))
             urgent = self._level_pct < self._plugs_in_pct - 8.0
-            self._charging = wants & ~forgotten[:, step] & (at_home[:, step] | self._charging | urgent)
+            may = at_home[:, step] | self._charging | urgent
+            self._charging = (wants & may & ~forgotten[:, step]) | plugged[:, step]
             change = np.where(self._charging, CHARGE_PCT_PER_S * self._dt_s, -self._drain_pct)
             self._level_pct = np.clip(self._level_pct + change, 0.0, 100.0)
             level[step], charging[step] = self._level_pct, self._charging

@@ -23,6 +23,9 @@ from simulator.truth import write_lines
 
 DRAIN_S: Final = 15.0
 POLL_S: Final = 0.05
+SLOWEST_S: Final = 86_400.0
+"""A band that is told to report less than once a day does not obey."""
+
 _COMMAND: Final = msgspec.json.Decoder(Command)
 
 
@@ -232,6 +235,7 @@ class _Run:
 
 def _refusal(command: Command) -> str:
     """Why a band does not do what it is told; empty if it does."""
-    if command.type is CommandType.PLAN and not (isinstance(command.interval_s, float) and command.interval_s > 0):
-        return "a plan needs interval_s, more than 0"
-    return ""
+    if command.type is not CommandType.PLAN:
+        return ""
+    sensible = isinstance(command.interval_s, float) and 0 < command.interval_s <= SLOWEST_S
+    return "" if sensible else f"a plan needs interval_s, more than 0 and at most {SLOWEST_S:.0f}"

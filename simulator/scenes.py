@@ -97,7 +97,8 @@ class Scenes:
 
     def _approach(self, incident: Incident) -> list[Departure]:
         angle, wall_m = self._way_out(incident)
-        return self._there_and_back(incident, (wall_m - incident.parameters["short_of_m"]) * direction(angle))
+        point = (wall_m - incident.parameters["short_of_m"]) * direction(angle)
+        return self._there_and_back(incident, point, stays=True)
 
     def _enter(self, incident: Incident) -> list[Departure]:
         return self._there_and_back(incident, self._fences.middle(self._pair(incident)))
@@ -114,7 +115,8 @@ class Scenes:
 
     def _linger(self, incident: Incident) -> list[Departure]:
         angle, wall_m = self._way_out(incident)
-        return self._there_and_back(incident, (wall_m - incident.parameters["short_of_m"]) * direction(angle))
+        point = (wall_m - incident.parameters["short_of_m"]) * direction(angle)
+        return self._there_and_back(incident, point, stays=True)
 
     def _go_out(self, incident: Incident) -> list[Departure]:
         """Beyond the curfew's wall, in a direction that breaks no other zone where there is one."""
@@ -127,7 +129,7 @@ class Scenes:
 
     def _travel(self, incident: Incident) -> list[Departure]:
         """An approved journey far away; home before it ends, or as late as the script has it."""
-        far = self._rng.uniform(*FAR_AWAY_M) * direction(float(self._rng.uniform(0.0, 2.0 * np.pi)))
+        far = self._far_away(incident.row)
         there = Place(float(far[0]), float(far[1]), 0.6)
         fast = incident.kind is Kind.TRAIN_RIDE
         mode, speed = (Mode.TRAIN if fast else Mode.CAR), incident.parameters.get("speed_mps", 20.0)
@@ -138,13 +140,21 @@ class Scenes:
         home = self._home(incident)
         return [Departure(leaves_s, there, mode, speed), Departure(max(back_s, leaves_s), home, mode, speed)]
 
+    def _far_away(self, row: int) -> Floats:
+        """A point far from home, with no forbidden zone on the way there if there is one like that."""
+        for angle in self._rng.uniform(0.0, 2.0 * np.pi, 12):
+            far = self._rng.uniform(*FAR_AWAY_M) * direction(float(angle))
+            if self._fences.clear_of_forbidden(row, np.linspace(0.0, 1.0, 2_000)[:, None] * far):
+                break
+        return np.asarray(far)
+
     def _seek(self, incident: Incident) -> list[Departure]:
         other = incident.parameters["protected"]
         x, y = self._plane.to_metres(
             incident.row, self._plane.lat[other : other + 1], self._plane.lon[other : other + 1]
         )[0]
         aside = incident.parameters["away_m"] * direction(float(self._rng.uniform(0.0, 2.0 * np.pi)))
-        return self._there_and_back(incident, np.array([x, y]) + aside)
+        return self._there_and_back(incident, np.array([x, y]) + aside, stays=True)
 
     def _meet(self, incident: Incident) -> list[Departure]:
         """All members at one spot, chosen near the home of the one who is asked first."""
@@ -156,9 +166,8 @@ class Scenes:
         lat, lon = self._meetings[key]
         x, y = self._plane.to_metres(incident.row, np.array([lat]), np.array([lon]))[0]
         aside = self._rng.uniform(0.0, 0.5) * incident.parameters["within_m"]
-        return self._there_and_back(
-            incident, np.array([x, y]) + aside * direction(float(self._rng.uniform(0.0, 2.0 * np.pi)))
-        )
+        spot = np.array([x, y]) + aside * direction(float(self._rng.uniform(0.0, 2.0 * np.pi)))
+        return self._there_and_back(incident, spot, stays=True)
 
     def _stay_over(self, incident: Incident) -> list[Departure]:
         habits = self._lives.habits[incident.row]
@@ -176,14 +185,21 @@ class Scenes:
             here = there
         return [*way, Departure(incident.end_s, habits.home, Mode.CYCLE, speed)]
 
-    def _there_and_back(self, incident: Incident, *points: Floats) -> list[Departure]:
-        """To the points one after the other, there until the incident ends, and home."""
+    def _there_and_back(self, incident: Incident, *points: Floats, stays: bool = False) -> list[Departure]:
+        """To the points one after the other, there until the incident ends, and home.
+
+        Where ``stays``, they are there for as long as it lasts, however long the way was.
+        """
         speed = incident.parameters["speed_mps"]
         mode = Mode.WALK if speed < 2.5 else Mode.CAR
         way = [
             Departure(incident.start_s, Place(float(x), float(y), OPEN_SKY), mode, speed)
             for x, y in (point.tolist() for point in points)
         ]
+        if stays:
+            # A meeting ends for all of them at once.
+            stays_s = 0.0 if incident.kind is Kind.GATHERING else incident.end_s - incident.start_s
+            way[-1] = way[-1]._replace(stays_s=stays_s, note=incident.parameters)
         return [*way, Departure(incident.end_s, self._home(incident), mode, speed)]
 
     def _home(self, incident: Incident) -> Place:

@@ -56,7 +56,7 @@ def plan(mix: Mapping[Kind, Mix], cast: Cast, *, seed: int, horizon_s: float) ->
     rng = np.random.default_rng([seed, 1])
     script = _Script(cast, rng, horizon_s)
     for kind in sorted(set(mix) & set(LEAVES)):
-        script.travel(kind, _occurrences(mix[kind], len(cast.org), horizon_s))
+        script.travel(kind, mix[kind], _occurrences(mix[kind], len(cast.org), horizon_s))
     fixed = sorted((at_s, kind) for kind in mix for at_s in _show(mix[kind], horizon_s, rng))
     for at_s, kind in fixed:
         script.add(kind, mix[kind], at_s)
@@ -92,12 +92,13 @@ class _Script:
             self._take(trip.row, trip.start_s, trip.end_s + 25 * HOUR)
         self._trips = list(rng.permutation(len(cast.leaves)))
 
-    def travel(self, kind: Kind, count: int) -> None:
+    def travel(self, kind: Kind, mix: Mix, count: int) -> None:
         """Act out approved leaves, so many in this way."""
         for number in [self._trips.pop() for _ in range(min(count, len(self._trips)))]:
             trip = self._cast.leaves[number]
-            parameters = self._draw(kind, {})
-            late_s = parameters.pop("lasting_s") if kind is Kind.LEAVE_OVERSTAY else 0.0
+            parameters = self._draw(kind, mix.ranges)
+            lasting_s = parameters.pop("lasting_s")
+            late_s = lasting_s if kind is Kind.LEAVE_OVERSTAY else 0.0
             start_s = trip.end_s if late_s else trip.start_s
             end_s = trip.end_s + late_s
             parameters |= {"leave_from_s": trip.start_s, "leave_to_s": trip.end_s}
@@ -118,7 +119,11 @@ class _Script:
         if kind in GROUPS:
             free = self._group(kind, free, parameters)
         elif kind is Kind.PROTECTED_APPROACH and len(free) > 1:
-            parameters["protected"] = free.pop()
+            near = [row for row in free[1:] if self._cast.org[row] == self._cast.org[free[0]]]
+            if not near:
+                return False
+            parameters["protected"] = near[0]
+            self._take(near[0], start_s - HOUR, start_s + lasting_s + HOUR)
         if not free:
             return False
         chosen = free if kind in GROUPS else free[:1]

@@ -14,6 +14,7 @@ from simulator.script import Incident
 
 SPOOFS: Final = (Kind.SPOOF_JUMP, Kind.SPOOF_FREEZE, Kind.SPOOF_REPLAY, Kind.SPOOF_DRAG)
 REMEMBERED_S: Final = 32 * HOUR
+FORGED_M: Final = 9.0
 
 
 class Spoofing:
@@ -50,6 +51,8 @@ class Spoofing:
     def _replay(self, incident: Incident, steps: NDArray[np.intp], at_s: Floats, fix: Columns) -> None:
         known_s, lat, lon = self._tracks[incident.row]
         earlier_s = at_s - min(incident.parameters["from_s"], incident.start_s)
+        accuracy_m = fix["accuracy_m"][incident.row, steps]
+        fix["accuracy_m"][incident.row, steps] = np.where(np.isnan(accuracy_m), FORGED_M, accuracy_m)
         fix["lat"][incident.row, steps] = np.round(np.interp(earlier_s, known_s, lat), 6)
         fix["lon"][incident.row, steps] = np.round(np.interp(earlier_s, known_s, lon), 6)
 
@@ -58,7 +61,7 @@ class Spoofing:
         known = [
             np.concatenate(pair) for pair in zip(self._tracks[row], (at_s[told], lat[told], lon[told]), strict=True)
         ]
-        recent = known[0] > at_s[-1] - REMEMBERED_S
+        recent = known[0] > at_s[0] - REMEMBERED_S
         self._tracks[row] = (known[0][recent], known[1][recent], known[2][recent])
 
 

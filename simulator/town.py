@@ -16,6 +16,11 @@ RANGE_M: Final = (1_400.0, 4_500.0)
 ON_THE_LINE_M: Final = (8.0, 12.0)
 LEAVE_DAYS: Final = (0.4, 3.0)
 ORDER_AGE_DAYS: Final = 25
+WATCHED: Final = {
+    ZoneKind.KEEP_IN: {"approach_m": 50.0},
+    ZoneKind.KEEP_OUT: {"approach_m": 100.0, "dwell_s": 900.0},
+}
+"""What zones are told to watch out for before anything is broken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +61,7 @@ def town(asked: Town) -> Registry:
     free = [name for name in people if name not in confined | edge][: round(asked.without_curfew * asked.wearers)]
     zones = [zone for zone in base.zones if not _is_curfew_of(zone, set(free))]
     zones = [_moved(zone, rng) if zone.wearers and zone.wearers[0] in edge else zone for zone in zones]
+    zones = [msgspec.structs.replace(zone, **WATCHED.get(zone.kind, {})) for zone in zones]
     bound = {zone.wearers[0] for zone in zones if zone.wearers and zone.kind is ZoneKind.KEEP_IN}
     leavers = [wearer for wearer in base.wearers if wearer.id in bound and wearer.id not in confined]
     return msgspec.structs.replace(

@@ -1,6 +1,7 @@
 """The ground truth of a run: what really happened, to whom, from when to when; one JSON line each."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
@@ -12,7 +13,7 @@ from schemas.alerts import AlertCode
 from schemas.registry import ZoneKind
 from schemas.truth import ContextLine, TruthLine, moment
 from simulator.fences import Fences
-from simulator.kinds import KINDS, READ_OFF_THE_GROUND, Kind
+from simulator.kinds import KINDS, MOVES, READ_OFF_THE_GROUND, Kind
 from simulator.movement import Motion, Movement
 from simulator.plane import Floats
 from simulator.script import Incident
@@ -25,6 +26,7 @@ ZONE_CODES: Final = {
 PARTS: Final = 13
 """Into so many points a stretch near a wall is taken apart, to find crossings that happen between two reports."""
 
+NEARS_S: Final = 60.0
 SAME_BREACH_S: Final = 60.0
 """Out, in and out again within a minute is one breach: nobody would call it three."""
 
@@ -76,9 +78,8 @@ class ZoneTruth:
         near = np.flatnonzero(np.abs(before_m) + np.abs(distance_m) <= travelled_m + 1.0)
         if not len(near):
             return at_s, distance_m
-        step_s = at_s[1] - at_s[0] if len(at_s) > 1 else 1.0
-        rows = np.full(len(near), row)
-        times, xy = self._movement.between(rows, at_s[near] - step_s, at_s[near], PARTS)
+        since_s = np.concatenate([self._before_s[pair : pair + 1], at_s[:-1]])[near]
+        times, xy = self._movement.between(np.full(len(near), row), since_s, at_s[near], PARTS)
         inner, points = times[:, 1:-1].ravel(), xy[:, 1:-1].reshape(-1, 2)
         finer_m = self._fences.distance_of_m(np.full(len(points), pair), points)
         order = np.argsort(merged := np.concatenate([at_s, inner]), kind="stable")
@@ -104,6 +105,13 @@ class ZoneTruth:
             if now is not None:
                 now.deepest_m = max(now.deepest_m, float((sign * distance_m[first:last]).max()))
         self._current[pair] = now
+
+    def _code(self, breach: Breach) -> AlertCode:
+        """Whoever is outside when their leave ends has not left: they are overdue."""
+        kind = self._fences.pairs[breach.pair].zone.kind
+        since_ms = self._start_ms + round(breach.since_s * 1000.0)
+        ended = any(to_ms == since_ms for _, to_ms in self._fences.leaves[self._fences.row[breach.pair]])
+        return AlertCode.LEAVE_OVERSTAY if ended and kind is ZoneKind.KEEP_IN else ZONE_CODES[kind]
 
     def _turned_s(self, pair: int, at_s: Floats, distance_m: Floats, step: int) -> float:
         """When the wall was met on the way to a step; where it was not met, when the demand began or ended."""
@@ -132,7 +140,7 @@ class ZoneTruth:
         return [
             TruthLine(
                 device=device[self._fences.row[breach.pair]],
-                code=ZONE_CODES[self._fences.pairs[breach.pair].zone.kind],
+                code=self._code(breach),
                 start=moment(self._start_ms + round(breach.since_s * 1000)),
                 end=moment(self._start_ms + round(_ended_s(breach, end_s) * 1000)),
                 parameters={
@@ -160,7 +168,7 @@ def _moves_by_row(script: Sequence[Incident]) -> Mapping[int, list[Incident]]:
 def _kind_of(breach: Breach, incidents: Sequence[Incident]) -> str:
     """The incident under way when the wall was crossed, or ``life``: nobody wrote it, it happened."""
     for incident in incidents:
-        if incident.start_s <= breach.since_s < incident.end_s + 1_800.0:
+        if incident.kind in MOVES and incident.start_s <= breach.since_s < incident.end_s + 1_800.0:
             return incident.kind.value
     return "life"
 
@@ -172,11 +180,23 @@ def scripted(script: Sequence[Incident], device: Sequence[str], start_ms: int, e
         code = KINDS[incident.kind].code
         if code is None or incident.kind in READ_OFF_THE_GROUND or incident.start_s >= end_s:
             continue
-        lines.append(_line(incident, code, device, start_ms, end_s))
+        there = _where_it_happens(incident)
+        if there.start_s >= end_s:
+            continue
+        lines.append(_line(there, code, device, start_ms, end_s))
         if incident.kind is Kind.DEAD_BATTERY and (empty_s := incident.parameters.get("empty_s")) is not None:
             silent = Incident(empty_s, incident.end_s, incident.row, incident.kind, incident.parameters)
             lines.append(_line(silent, AlertCode.DEVICE_SILENCE, device, start_ms, end_s))
     return lines
+
+
+def _where_it_happens(incident: Incident) -> Incident:
+    """The incident from when its wearer was there, the last steps of the way included."""
+    if "arrives_s" not in incident.parameters:
+        return incident
+    arrives_s = incident.parameters["arrives_s"]
+    stays_s = incident.end_s - (incident.start_s if incident.kind is not Kind.GATHERING else arrives_s)
+    return replace(incident, start_s=arrives_s - NEARS_S, end_s=arrives_s + max(stays_s, NEARS_S))
 
 
 def contexts(script: Sequence[Incident], device: Sequence[str], start_ms: int, end_s: float) -> list[ContextLine]:

@@ -46,6 +46,17 @@ class Track:
         self.mode.append(mode)
         self.roof.append(roof)
 
+    def stop_at(self, t: float) -> None:
+        """Whoever is on the way at a time stops there."""
+        if self.t[-1] <= t:
+            return
+        x, y = float(np.interp(t, self.t, self.x)), float(np.interp(t, self.t, self.y))
+        kept = int(np.searchsorted(self.t, t, side="left"))
+        mode, roof = Mode(self.mode[kept]), self.roof[kept]
+        for column in (self.t, self.x, self.y, self.mode, self.roof):
+            del column[kept:]
+        self.add(t, x, y, mode, roof)
+
     def stay_until(self, t: float) -> None:
         """Stay where the path ends so far."""
         self.add(t, self.x[-1], self.y[-1], Mode.STAY, self.roof[-1])

@@ -96,7 +96,7 @@ def test_an_approved_leave_opens_the_fence_for_exactly_its_time(judge: Any) -> N
     )
     band = Band().every(60, 0, 3600, at=AWAY)
     assert alerts(judge(numbered(circle("home", ZoneKind.KEEP_IN), leaves=[leave]), band)) == [
-        ("zone.exit", "open", 1800.0, 1800.0, None)
+        ("leave.overstay", "open", 1800.0, 1800.0, None)
     ]
 
 

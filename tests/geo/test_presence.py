@@ -2,18 +2,19 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, PresenceConfig, update
+from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, update
 from schemas.judging import Table
 
 CONFIG = PresenceConfig()
 
 
-def walk(distances: list[float], accuracy_m: float = 8.0, step_s: float = 60.0) -> list[int]:
+def walk(distances: list[float], accuracy_m: float = 8.0, step_s: float = 60.0, wrong_side: int = OUTSIDE) -> list[int]:
     table = Table.new(np.array([1]), COLUMNS)
     seen = []
     for n, metres in enumerate(distances):
-        at = np.array([round(n * step_s * 1000)])
-        update(table, np.array([0]), np.array([metres]), np.array([accuracy_m], np.float32), at, CONFIG)
+        at = np.array([round((n + 1) * step_s * 1000)])
+        here, fine = np.array([metres]), np.array([accuracy_m], np.float32)
+        update(table, np.array([0]), np.array([wrong_side]), Fixes(here, here, here * 0.0, fine, fine * 0, at), CONFIG)
         seen.append(int(table["presence"][0]))
     return seen
 
@@ -30,8 +31,18 @@ def test_wander_within_the_margin_never_counts_as_leaving(distances: list[float]
     assert OUTSIDE not in walk([-80.0, -80.0, *distances])
 
 
-def test_two_fixes_far_outside_decide_even_a_second_apart() -> None:
-    assert walk([-80, -80, 400, 400], step_s=1.0)[-2:] == [INSIDE, OUTSIDE]
+def test_two_fixes_far_outside_decide_a_minute_apart() -> None:
+    assert walk([-80, -80, 380, 380])[-2:] == [INSIDE, OUTSIDE]
+
+
+def test_a_leap_that_no_doppler_knows_of_takes_more_than_two_fixes() -> None:
+    assert walk([-80, -80, 4_000, 4_000])[-2:] == [INSIDE, INSIDE]
+
+
+def test_leaving_takes_more_than_entering() -> None:
+    leaves = walk([-80, -80, *[70.0] * 9], wrong_side=OUTSIDE).index(OUTSIDE)
+    enters = walk([80, 80, *[-55.0] * 9], wrong_side=INSIDE)[2:].index(INSIDE)
+    assert leaves - 2 > enters
 
 
 def test_the_less_accurate_the_fixes_the_more_of_them_it_takes() -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from schemas.alerts import AlertCode
 from schemas.registry import (
@@ -52,7 +53,12 @@ def _fences(
         devices=[Device(id="d", org="o")],
         assignments=[Assignment(device="d", wearer="w", valid_from=datetime(1969, 1, 1, tzinfo=UTC))],
         schedules=[Schedule(id="morning", windows=[Window(days=["thu"], start="08:00", end="09:00")])],  # type: ignore[list-item]
-        zones=[Zone(id="z", org="root", name="z", kind=kind, geometry=geometry, **({"datum": Datum.WGS84} | more))],
+        zones=[
+            Zone(id="z", org="root", name="z", kind=kind, geometry=geometry, **({"datum": Datum.WGS84} | more)),
+            Zone(
+                id="home", org="root", name="", kind=ZoneKind.INTEREST, geometry=ROUND, datum=Datum.WGS84, radius_m=9.0
+            ),
+        ],
         leaves=[
             Leave(
                 id=f"l{number}",
@@ -76,7 +82,8 @@ class _Path:
     def __init__(self, *points: tuple[float, float]) -> None:
         self._t, self._east_m = np.array(points, np.float64).T
 
-    def between(self, rows: Any, from_s: Floats, to_s: Floats, points: int) -> tuple[Floats, Floats]:
+    def between(self, rows: NDArray[np.intp], from_s: Floats, to_s: Floats, points: int) -> tuple[Floats, Floats]:
+        assert not rows.any()
         times = from_s[:, None] + np.linspace(0.0, 1.0, points) * (to_s - from_s)[:, None]
         return times, self._xy(times)
 
@@ -202,7 +209,11 @@ def test_only_the_scheduled_part_of_an_absence_is_a_breach() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "spans_s"),
-    [(ZoneKind.KEEP_IN, [(0, 600), (1200, 1800)]), (ZoneKind.CURFEW, [(0, 600), (1200, 1800)]), (ZoneKind.KEEP_OUT, [])],
+    [
+        (ZoneKind.KEEP_IN, [(0, 600), (1200, 1800)]),
+        (ZoneKind.CURFEW, [(0, 600), (1200, 1800)]),
+        (ZoneKind.KEEP_OUT, []),
+    ],
     ids=lambda value: value.value if isinstance(value, ZoneKind) else "",
 )
 def test_a_leave_suspends_all_that_keeps_its_wearer_in(kind: ZoneKind, spans_s: list[tuple[float, float]]) -> None:

@@ -16,7 +16,7 @@ from simulator.scenes import rows_with
 from tests.simulator.conftest import NOON_MS
 from tests.simulator.watched import DAY_S, Watched, watch
 
-FASTEST_MPS = {Mode.STAY: 2.5, Mode.WALK: 2.5, Mode.BUS: 14.0, Mode.CAR: 20.0}
+FASTEST_MPS = {Mode.WALK: 2.5, Mode.BUS: 14.0, Mode.CAR: 20.0}
 WEEKDAYS, WEEKEND = range(5), range(5, 7)
 
 
@@ -52,17 +52,18 @@ def test_paths_never_jump(name: str, request: pytest.FixtureRequest) -> None:
 def test_a_path_is_the_same_however_it_is_cut_into_blocks(town_of_forty: Registry, calm: Watched, steps: int) -> None:
     fleet = Fleet(calm.fleet.options, town_of_forty, start_ms=calm.fleet.start_ms)
     pieces = []
-    for _ in range(-(-600 // steps)):
+    for _ in range(-(-240 // steps)):
         fleet.play(steps)
         assert fleet.motion is not None
-        pieces.append(fleet.motion.xy)
-    assert np.concatenate(pieces, axis=1)[:, :600] == pytest.approx(calm.motion.xy[:, :600], abs=1e-6)
+        pieces.append(fleet.motion)
+    for name in ("xy", "speed_mps", "travelled_m", "mode", "roof"):
+        played = np.concatenate([getattr(motion, name) for motion in pieces], axis=1)[:, :240]
+        assert np.allclose(played, getattr(calm.motion, name)[:, :240], atol=1e-6), name
 
 
 def test_a_quiet_week_in_the_field_breaches_hardly_any_zone(field: Watched, everyday: Scenario) -> None:
     assert len(field.truth) <= everyday.days * everyday.wearers / 300
     assert {line.parameters["kind"] for line in field.truth} <= {"life"}
-    assert field.contexts == []
 
 
 def test_nor_does_a_fleet_with_night_workers_and_homes_on_the_fence_line() -> None:
@@ -78,7 +79,9 @@ def test_a_quiet_day_of_the_demo_breaches_none(registry: Registry) -> None:
     assert run.truth == []
 
 
-def test_everybody_with_a_curfew_is_at_home_at_night_and_many_are_not_by_day(field: Watched, everyday: Scenario) -> None:
+def test_everybody_with_a_curfew_is_at_home_at_night_and_many_are_not_by_day(
+    field: Watched, everyday: Scenario
+) -> None:
     registry = everyday.registry()
     fences = Fences.of(Roster.of(registry, everyday.start_ms), registry.schedules, everyday.start_ms)
     curfewed = sorted(rows_with(fences, ZoneKind.CURFEW))
@@ -94,7 +97,12 @@ def test_everybody_with_a_curfew_is_at_home_at_night_and_many_are_not_by_day(fie
         (Work.NIGHT, (range(1, 5), 3.0), (range(1, 5), 11.0)),
         (Work.NIGHT, (range(1, 5), 3.0), (range(6, 7), 3.0)),
     ],
-    ids=["offices are closed on Sundays", "offices are closed at night", "night shifts are by night", "not at weekends"],
+    ids=[
+        "offices are closed on Sundays",
+        "offices are closed at night",
+        "night shifts are by night",
+        "not at weekends",
+    ],
 )
 def test_working_days_nights_and_weekends_differ(
     field: Watched, job: Work, more: tuple[range, float], less: tuple[range, float]
@@ -108,7 +116,8 @@ def test_regular_places_are_returned_to_and_new_ones_are_seen(field: Watched) ->
     stays = field.motion.mode == Mode.STAY
     away = stays & (field.from_home_m > 100)
     visited = [
-        {tuple(place) for place in np.round(field.motion.xy[row, away[row]], 0).tolist()} for row in _jobs(field, Work.DAY)
+        {tuple(place) for place in np.round(field.motion.xy[row, away[row]], 0).tolist()}
+        for row in _jobs(field, Work.DAY)
     ]
     assert 4 < np.mean([len(places) for places in visited]) < 60
 

@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from schemas.registry import Grade, Ground, Registry, ZoneKind
-from simulator import Options, demo_registry
+from simulator import demo_registry
 from simulator.fences import Fences
 from simulator.roster import Roster
+from simulator.town import Town, town
 from tests.simulator.conftest import NOON_MS
+from tests.simulator.watched import MONDAY_MS
 
 NOW = datetime.fromtimestamp(NOON_MS / 1000, UTC)
 
@@ -97,7 +99,51 @@ def test_a_registry_of_nobody_is_refused() -> None:
         demo_registry(seed=1, wearers=0, now_ms=NOON_MS)
 
 
-@pytest.mark.parametrize(("name", "value"), [("interval_s", 0.0), ("duration_s", -1.0)])
-def test_options_without_sense_are_refused_by_name(name: str, value: float) -> None:
-    with pytest.raises(ValueError, match=name):
-        Options(**{name: value})  # type: ignore[arg-type]
+def _town(**asked: float) -> Registry:
+    chosen = {"consents": 0.88, "on_the_line": 0.0, "without_curfew": 0.0, "leaves_per_day": 0.0} | asked
+    return town(Town(seed=7, wearers=100, start_ms=MONDAY_MS, days=30.0, **chosen))
+
+
+def _with_a(kind: ZoneKind, registry: Registry) -> set[str]:
+    return {name for zone in registry.zones if zone.kind is kind for name in zone.wearers or ()}
+
+
+def test_a_town_gives_its_people_room_and_their_own_plans() -> None:
+    registry = _town()
+    assert {plan.interval_s for plan in registry.plans} == {60.0, 120.0, 300.0}
+    radii_m = [zone.radius_m for zone in registry.zones if zone.kind is ZoneKind.KEEP_IN and zone.radius_m]
+    assert np.median(radii_m) > 1_000
+    assert 75 <= len(registry.consents) < 100
+    assert len(_town(consents=1.0).consents) == 100
+
+
+def test_some_people_of_a_town_have_no_curfew() -> None:
+    assert len(_with_a(ZoneKind.CURFEW, _town())) == 100
+    assert len(_with_a(ZoneKind.CURFEW, _town(without_curfew=0.3))) == 70
+
+
+def test_some_homes_of_a_town_lie_just_inside_their_fence() -> None:
+    for share in (0.0, 0.2):
+        registry = _town(on_the_line=share)
+        roster = Roster.of(registry, MONDAY_MS)
+        fences = Fences.of(roster, registry.schedules, MONDAY_MS)
+        from_home_m = fences.distance_m(np.zeros((len(roster), 2)))
+        walls_m = from_home_m[[pair.zone.kind is ZoneKind.KEEP_IN for pair in fences.pairs]]
+        assert walls_m.max() < 0
+        assert (walls_m > -30).sum() == round(share * 100)
+
+
+def test_leaves_of_a_town_lie_within_its_days_at_most_one_a_wearer() -> None:
+    registry = _town(leaves_per_day=0.01)
+    assert len(registry.leaves) == 30
+    assert len({leave.wearer for leave in registry.leaves}) == 30
+    for leave in registry.leaves:
+        assert leave.valid_from.timestamp() * 1000 >= MONDAY_MS
+        assert timedelta(hours=6) < leave.valid_to - leave.valid_from <= timedelta(days=3)
+        assert leave.valid_to.timestamp() * 1000 < MONDAY_MS + 30 * 86_400_000
+        assert leave.recorded_at < leave.valid_from
+
+
+def test_a_town_survives_the_way_through_a_file() -> None:
+    registry = _town(on_the_line=0.1, without_curfew=0.3, leaves_per_day=0.01)
+    assert msgspec.json.decode(msgspec.json.encode(registry), type=Registry) == registry

@@ -1,4 +1,5 @@
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -39,7 +40,7 @@ def test_nothing_happens_to_a_wearer_twice_at_once(days: float) -> None:
         times[incident.row].append((since_s, incident.end_s))
     for spans in times.values():
         spans.sort()
-        assert all(one[0] < one[1] <= other[0] for one, other in zip(spans, spans[1:], strict=False))
+        assert all(one[0] < one[1] <= other[0] for one, other in pairwise(spans))
 
 
 @pytest.mark.parametrize("rate", [1e-6, 0.004, 0.02], ids=["hardly ever", "now and then", "often"])
@@ -161,16 +162,14 @@ def test_a_show_happens_at_its_times_and_again_and_again() -> None:
         assert starts_s[kind][: len(mix.at_s)] == mix.at_s
     assert min(Counter(incident.kind for incident in script).values()) >= 4
     assert starts_s.keys() == DEMO_MIX.keys()
-    again_s = [b - a for a, b in zip(starts_s[Kind.SOS], starts_s[Kind.SOS][1:], strict=False)]
+    again_s = [b - a for a, b in pairwise(starts_s[Kind.SOS])]
     assert all(0.79 * 420 <= gap_s <= 1.21 * 420 for gap_s in again_s)
 
 
 def test_a_run_without_end_is_scripted_with_nothing_beyond_its_horizon() -> None:
-    script = _plan({kind: replace_every(mix) for kind, mix in DEMO_MIX.items()}, days=1.0)
+    script = _plan({kind: _often(mix) for kind, mix in DEMO_MIX.items()}, days=1.0)
     assert max(incident.start_s for incident in script) < DAY
 
 
-def replace_every(mix: Mix) -> Mix:
+def _often(mix: Mix) -> Mix:
     return Mix(at_s=mix.at_s, every_s=30 * MINUTE)
-
-

@@ -94,6 +94,18 @@ class Watched:
             free[row] &= (self.times_s[row] < start_s) | (self.times_s[row] >= end_s + settle_s)
         return free
 
+    def raised(self, line: TruthLine | ContextLine, name: str, settle_s: float = 0.0) -> float:
+        """The median of a column at rest during an event, beyond that of its wearer at rest at such hours otherwise."""
+        row, steps = self.row(line), self.steps(line)
+        hour = self.times_s[row] / 3_600.0 % 24.0
+        between_h = np.abs(hour[:, None] - hour[steps[::10]])
+        such_hours = np.minimum(between_h, 24.0 - between_h).min(axis=1) < 2.0
+        rest = self.column("steps")[row] == 0
+        usual = self.untouched([*self.truth, *self.contexts], 3_600.0)[row] & such_hours & rest
+        settled = steps[(self.times_s[row, steps] >= self.seconds(line.start) + settle_s) & rest[steps]]
+        column = self.column(name)[row]
+        return float(np.nanmedian(column[settled]) - np.nanmedian(column[usual]))
+
 
 def ms(moment: str) -> int:
     return round(datetime.fromisoformat(moment).timestamp() * 1000)
