@@ -39,6 +39,9 @@ CONTEXT_TAIL_MS: Final = 15 * 60_000
 """How long after a hard negative what rings is still put down to it."""
 
 NO_KIND: Final = "—"
+CLEAR: Final = "all ≥ 150 m deep for ≥ 10 min"
+CLEAR_M: Final = 150.0
+CLEAR_MS: Final = 10 * 60_000
 _Z: Final = 1.96
 _RULE_OF_THREE: Final = 3.0
 _ROUNDING: Final = 1e-9
@@ -237,11 +240,21 @@ def figures(
 
 
 def variants(matching: Matching, drawn: Resampled) -> list[Variant]:
-    """Recall and median time to detect by the events' kind, in order of its name; without one it is ``NO_KIND``."""
+    """Recall and median time to detect by the events' kind, in order of its name; without one it is ``NO_KIND``.
+
+    Last, where the truth says how deep breaches went, those of them that nobody could call marginal (``CLEAR``).
+    """
     kinds: defaultdict[str, list[int]] = defaultdict(list)
     for place, event in enumerate(matching.events):
         kinds[event.parameters.get("kind", NO_KIND)].append(place)
-    return [_variant(kind, matching, kinds[kind], drawn) for kind in sorted(kinds)]
+    by_kind = [_variant(kind, matching, kinds[kind], drawn) for kind in sorted(kinds)]
+    clear = [place for place, event in enumerate(matching.events) if _is_clear(event)]
+    return [*by_kind, *([_variant(CLEAR, matching, clear, drawn)] if clear else [])]
+
+
+def _is_clear(event: Event) -> bool:
+    deep = event.parameters.get("deepest_m", 0.0) >= CLEAR_M
+    return deep and event.end_ms - event.start_ms >= CLEAR_MS
 
 
 def code_report(

@@ -53,6 +53,9 @@ class PresenceConfig:
     ``enter_threshold`` (inside a keep-out): signal wanders outwards from a home near the line every night, but hardly
     ever into a forbidden zone (ADR 0011). Coming back takes ``threshold``.
 
+    The error of somebody who stays wanders for minutes, so their fixes are one witness that repeats itself; whoever
+    walks by Doppler (``walks_from_mps``) goes somewhere: their fixes count sooner, with ``walking_margin`` of the margin.
+
     A fix that leaps away at once (``leap_mps`` and three times what Doppler says, within ``leap_within_s``) weighs
     ``leap_weight``: whoever rides shows it. One fix says at most its cap, which lies below what it would
     have to reach alone.
@@ -65,8 +68,12 @@ class PresenceConfig:
     threshold: float = 4.5
     leave_threshold: float = 6.0
     enter_threshold: float = 3.2
-    independent_after_s: float = 15.0
-    least_weight: float = 0.5
+    independent_after_s: float = 60.0
+    least_weight: float = 0.25
+    walks_from_mps: float = 0.8
+    walking_independent_after_s: float = 15.0
+    walking_least_weight: float = 0.5
+    walking_margin: float = 0.4
     coarse_accuracy_m: float = 500.0
     leap_within_s: float = 180.0
     leap_mps: float = 8.0
@@ -138,7 +145,8 @@ def update(
     1 120000
     """
     belief = table["presence"][pairs]
-    outward = log_odds(fixes.distance_m, fixes.accuracy_m, config) * _weight(table, pairs, fixes, config)
+    outward = log_odds(fixes.distance_m, fixes.accuracy_m, fixes.speed_mps, config)
+    outward = outward * _weight(table, pairs, fixes, config)
 
     held = table["evidence"][pairs].astype(np.float64)
     against = np.where(belief == INSIDE, outward, -outward)
@@ -163,9 +171,12 @@ def update(
     return Weighed(outward, np.abs(evidence), threshold)
 
 
-def log_odds(distance_m: Floats, accuracy_m: NDArray[np.float32], config: PresenceConfig) -> Floats:
-    """Capped log odds of being outside, given a signed distance and the disc that holds the fix."""
-    margin_m = np.maximum(accuracy_m, config.margin_m)
+def log_odds(
+    distance_m: Floats, accuracy_m: NDArray[np.float32], speed_mps: NDArray[np.float32], config: PresenceConfig
+) -> Floats:
+    """Capped log odds of being outside, given a signed distance, the disc that holds the fix, and speed by Doppler."""
+    share = np.where(speed_mps >= config.walks_from_mps, config.walking_margin, 1.0)
+    margin_m = np.maximum(accuracy_m, config.margin_m) * share
     beyond = np.where(distance_m > 0, np.maximum(distance_m - margin_m, 0.0), distance_m)
     odds = beyond / np.hypot(accuracy_m, config.unmodelled_m)
     return np.asarray(np.clip(odds, -config.inward_cap, config.outward_cap))
@@ -175,7 +186,9 @@ def _weight(table: Table, pairs: NDArray[np.intp], fixes: Fixes, config: Presenc
     """A run's first fix counts whole, later ones by how long ago the one before them was; a leap counts little."""
     running = table["evidence"][pairs] != 0
     apart_s = fixes.fix_ms / 1000.0 - table["fix_s"][pairs]
-    shared = np.clip(apart_s / config.independent_after_s, config.least_weight, 1.0)
+    walks = fixes.speed_mps >= config.walks_from_mps
+    after_s = np.where(walks, config.walking_independent_after_s, config.independent_after_s)
+    shared = np.clip(apart_s / after_s, np.where(walks, config.walking_least_weight, config.least_weight), 1.0)
     weight = np.where(running, shared, 1.0)
     return np.asarray(np.where(_leaps(table, pairs, fixes, apart_s, config), config.leap_weight * weight, weight))
 

@@ -82,7 +82,7 @@ class ZoneWatch(Detector):
         fixes = self._fixes(pairs, step, place)
         new = presence.is_new(table, pairs, fixes.fix_ms)
         verdicts += self._passing(table, pairs[new], at_ms[new], place[new], fixes.take(new))
-        before = {name: table[name][pairs[new]].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m")}
+        before = {name: table[name][pairs[new]].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
         wrong_side = self.demands.wrong_side[pairs[new]]
         weighed = presence.update(table, pairs[new], wrong_side, fixes.take(new), self.config)
         heard = Heard(pairs[new], place[new], fixes.take(new), weighed, before)
@@ -265,11 +265,11 @@ class ZoneWatch(Detector):
         if not fix_s:
             return []
         x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
+        speed_mps = heard.before["speed_mps"][n : n + 1].astype(np.float32)
         accuracy_m = heard.before["accuracy_m"][n : n + 1].astype(np.float32)
         distance_m = self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), x_m, y_m)
-        return [
-            _said(fix_s * 1000, distance_m[0], accuracy_m[0], presence.log_odds(distance_m, accuracy_m, self.config)[0])
-        ]
+        odds = presence.log_odds(distance_m, accuracy_m, speed_mps, self.config)
+        return [_said(fix_s * 1000, distance_m[0], accuracy_m[0], odds[0])]
 
     def _fix(self, heard: Heard, n: int) -> dict[str, Any]:
         fixes = heard.fixes
