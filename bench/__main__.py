@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import end_to_end, fence, judge, load, replay, wire
+from bench import end_to_end, fence, judge, load, replay, walks, wire
 
 QUESTIONS = {
     "wire": wire.run,
     "judge": judge.run,
     "fence": fence.run,
+    "walks": walks.run,
     "replay": replay.run,
     "load": load.run,
     "end to end": end_to_end.run,

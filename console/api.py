@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.incidents import NotAllowed, check_acknowledge, check_close
 from console.auth import SignedIn, SignIn, session_of, sign_in
 from console.desk import Desk, DeskOf
-from console.present import bands, names, zone_features
+from console.present import bands, names, with_reasons, zone_features
 from schemas.alerts import CloseCause
 from store.acts import acts_on, audit, audit_hourly, lock_incident, mark_acknowledged, mark_closed
 from store.map_views import wearers_at, zones_at
@@ -112,7 +112,7 @@ async def incident(incident_id: UUID, operator: SignedIn, desk: DeskOf) -> dict[
         await audit(session, desk.act(operator, "track.view", f"wearer:{found.wearer}", detail=_subject(incident_id)))
         return {
             **asdict(found),
-            "evidence": await alerts_of(session, incident_id),
+            "evidence": with_reasons(await alerts_of(session, incident_id), found.wearer, found.timezone),
             "track": await track_of(session, incident_id),
             "acts": await acts_on(session, _subject(incident_id), _ACTS),
         }

@@ -5,9 +5,11 @@ from dataclasses import asdict
 from enum import StrEnum
 from typing import Any, Final
 
+from alerts.explain import Ringing, explain
 from schemas.alerts import CLOSE_CAUSE_NAMES, KINDS, AlertCode, Cause, CloseCause, Priority
-from schemas.registry import Datum
+from schemas.registry import Datum, epoch_ms
 from store.map_views import WearerView, ZoneView
+from store.views import AlertView
 
 
 class WearerState(StrEnum):
@@ -53,6 +55,24 @@ def _state_of(code: str) -> WearerState:
 def bands(wearers: Iterable[WearerView]) -> list[dict[str, Any]]:
     """Wearers with the states in which they are drawn."""
     return [{**asdict(wearer), "state": wearer_state(wearer.codes)} for wearer in wearers]
+
+
+def with_reasons(alerts: Iterable[AlertView], wearer: str, timezone: str) -> list[dict[str, Any]]:
+    """Alerts with the sentence that says why each rang, in both languages."""
+    return [{**asdict(alert), "reason": explain(_ringing(alert, wearer, timezone))._asdict()} for alert in alerts]
+
+
+def _ringing(alert: AlertView, wearer: str, timezone: str) -> Ringing:
+    return Ringing(
+        code=AlertCode(alert.code),
+        wearer=wearer,
+        device=alert.device,
+        subject=alert.subject,
+        onset_ms=epoch_ms(alert.onset_at),
+        at_ms=epoch_ms(alert.opened_at),
+        timezone=timezone,
+        evidence=alert.evidence,
+    )
 
 
 def zone_features(zones: Iterable[ZoneView]) -> dict[str, Any]:

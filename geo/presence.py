@@ -54,7 +54,7 @@ class PresenceConfig:
     ever into a forbidden zone (ADR 0011). Coming back takes ``threshold``.
 
     The error of somebody who stays wanders for minutes, so their fixes are one witness that repeats itself; whoever
-    walks by Doppler (``walks_from_mps``) goes somewhere: their fixes count sooner, with ``walking_margin`` of the margin.
+    walks by Doppler (``walks_from_mps``) goes somewhere: their fixes count sooner, with a smaller margin.
 
     A fix that leaps away at once (``leap_mps`` and three times what Doppler says, within ``leap_within_s``) weighs
     ``leap_weight``: whoever rides shows it. One fix says at most its cap, which lies below what it would

@@ -187,6 +187,8 @@ class Zone(_Object, frozen=True, kw_only=True):
 
     ``approach_m`` is a ring before the line: nearing the line within it rings ``zone.approach``. ``dwell_s``: staying
     so long inside an interest zone, or in the ring of a keep-out zone, rings ``zone.dwell``.
+
+    Where zones overlap, a keep-out stands before a leave, a leave before keep-in and curfew, and those before interest.
     """
 
     id: Name
@@ -221,6 +223,7 @@ class Leave(_Object, frozen=True, kw_only=True):
 
     With ``places`` it opens the fence for those places only: outside them and outside the zone is still outside.
     ``permit`` is the six-month form for people who cross the line all the time; a trip lasts at most thirty days.
+    It is recorded before it begins, and never opens a keep-out zone.
     """
 
     id: Name

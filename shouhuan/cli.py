@@ -218,6 +218,7 @@ def import_(registry: Annotated[Path, typer.Argument(help="A registry file (docs
     """
     from shouhuan.doctor import require
     from store.registry import import_registry
+    from store.registry_advice import warnings
     from store.registry_file import read_registry
 
     settings = _settings()
@@ -226,6 +227,8 @@ def import_(registry: Annotated[Path, typer.Argument(help="A registry file (docs
         require(settings, "database", "migrations")
         outcome = import_registry(settings.database_url.get_secret_value(), objects, now=clock.now())
     _out.print(f"{outcome.added} added, {outcome.changed} changed, {outcome.unchanged} unchanged")
+    for warning in warnings(objects):
+        _err.print(f"warning: {warning}", style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command()
@@ -253,6 +256,32 @@ def replay(
     for reason, number in sorted(found.tally.refused.items()):
         if number:
             _out.print(f"  not taken: {reason} {number}")
+
+
+@app.command()
+def explain(
+    alert_id: Annotated[str, typer.Argument(help="The alert's id.")],
+    operator: Annotated[str | None, typer.Option(help="Who looks, for the audit; without it, the OS user.")] = None,
+) -> None:
+    """Say why an alert rang, and whether its stored readings still say so: exit code 0, or 1 and what differs.
+
+    Where that cannot be said (no such alert, no lawful order, readings deleted) the exit code is 2. Every look is
+    audited.
+
+    Example: `shouhuan explain 6f1d2c8e-6c0b-5d5e-9a55-7368756f6875 --operator zhang`
+    """
+    from shouhuan.doctor import require
+    from shouhuan.explain import UNEXPLAINED, CannotExplain, os_user, run
+
+    settings = _settings()
+    require(settings, "database", "migrations")
+    with _for_people():
+        try:
+            outcome = run(settings, alert_id, operator or os_user(), _out)
+        except CannotExplain as refusal:
+            _err.print(str(refusal), style="red", markup=False, highlight=False)
+            outcome = UNEXPLAINED
+    raise typer.Exit(outcome)
 
 
 @app.command()
@@ -292,6 +321,25 @@ def retention(
     with _for_people():
         for table, count in apply(_settings(), days).items():
             _out.print(f"{table}: {count}")
+
+
+@app.command()
+def zones(
+    registry: Annotated[Path, typer.Argument(help="A registry file (docs/registry.md).")],
+    *,
+    repair: Annotated[bool, typer.Option(help="Print repaired GeoJSON of polygons that are no valid shape.")] = False,
+) -> None:
+    """Show every zone of a registry file: shape, size, hours, what to think over; `--repair` mends invalid polygons.
+
+    Example: `shouhuan zones registry.yaml --repair > repaired.geojson`
+    """
+    from shouhuan.zones import repair as print_repaired
+    from shouhuan.zones import show
+
+    with _for_people():
+        if not repair:
+            raise typer.Exit(show(registry, _out))
+        print_repaired(registry, _out, _err)
 
 
 def main() -> None:

@@ -46,6 +46,9 @@ class Settings(BaseModel):
     epoch_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(1_000, description="how often a snapshot is taken")
     max_future_s: Annotated[float, Field(ge=0)] = Field(120.0, description="how far a band's clock may be ahead")
     max_age_days: Annotated[float, Field(gt=0)] = Field(30.0, description="how long a band may have stored a reading")
+    fast_interval_s: Annotated[float, Field(ge=0, le=300)] = Field(
+        15.0, description="how often a band is asked to report near a boundary or in breach; 0 asks nothing"
+    )
     console_host: str = Field("127.0.0.1", description="where the console listens")
     console_port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="its port")
     console_url: str = Field("http://127.0.0.1:8080", description="how people reach the console; links in pages use it")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -11,9 +13,12 @@ from typing import Final
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
+from flows.commands import CommandSink, Delivery
 from flows.control import ControlSource
 from flows.dataflow import JudgeConfig, supervision
 from flows.sinks import AlertSink
+from geo.sampling import SamplingConfig
+from ingest.commander import Commander
 from ingest.mqtt import MqttSource, SourceConfig
 from ingest.session import BrokerConfig
 from ingest.vet import VetConfig
@@ -21,6 +26,7 @@ from shouhuan.clock import now, now_ms
 from shouhuan.registry_watch import RegistryWatch
 from shouhuan.settings import Settings
 from store.alerts import AlertWriter
+from store.commands import CommandLog
 from store.journal import PostgresJournal
 
 _RECOVERY_PARTS: Final = 4
@@ -46,6 +52,22 @@ def vet_config(settings: Settings) -> VetConfig:
     return VetConfig(max_future_s=settings.max_future_s, max_age_s=settings.max_age_days * 86_400)
 
 
+def sampling_config(settings: Settings) -> SamplingConfig | None:
+    """What is asked of bands near a boundary; None where the settings say that nothing is."""
+    return SamplingConfig(fast_s=settings.fast_interval_s) if settings.fast_interval_s else None
+
+
+def command_delivery(settings: Settings, open_log: Callable[[], CommandLog]) -> Delivery:
+    """One session for the commands of this set of workers, however many partitions it has."""
+    # Only other sets of workers make it worth sharing (ADR 0009).
+    broker = replace(broker_config(settings), shared=settings.mqtt_shared is True)
+    return Delivery(open_log(), partial(Commander, f"shouhuan-{_sender(settings)}", broker), now)
+
+
+def _sender(settings: Settings) -> str:
+    return f"{settings.partition_prefix}-commands"
+
+
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
@@ -62,15 +84,26 @@ def run(settings: Settings) -> None:
             stop=stop,
         )
     )
-    judging = JudgeConfig(rules=watch.rules, partitions=frozenset(source.list_parts()), now=now)
-    flow = supervision(source, ControlSource(watch.changes, stop, now), judging, AlertSink(lambda: AlertWriter(url)))
+    sampling = sampling_config(settings)
+    open_log = partial(CommandLog, url, _sender(settings))
+    delivery = command_delivery(settings, open_log)
+    judging = JudgeConfig(rules=watch.rules, partitions=frozenset(source.list_parts()), now=now, sampling=sampling)
+    flow = supervision(
+        source,
+        ControlSource(watch.changes, stop, now),
+        judging,
+        AlertSink(lambda: AlertWriter(url)),
+        CommandSink(open_log, delivery.nudge) if sampling else None,
+    )
     watch.start()
+    delivery.start()
     _stop_on_signal(stop)
     cli_main(  # type: ignore[no-untyped-call]
         flow,
         epoch_interval=timedelta(milliseconds=settings.epoch_ms),
         recovery_config=RecoveryConfig(_recovery_store(settings.recovery_dir)),  # type: ignore[no-untyped-call]
     )
+    delivery.stop()
 
 
 def _recovery_store(path: Path) -> Path:

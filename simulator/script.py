@@ -118,7 +118,7 @@ class _Script:
         free = [row for row in self._rng.permutation(rows).tolist() if self._is_free(row, start_s, start_s + lasting_s)]
         if kind in GROUPS:
             free = self._group(kind, free, parameters)
-        elif kind is Kind.PROTECTED_APPROACH and len(free) > 1:
+        elif kind is Kind.PROTECTED_APPROACH and free:
             near = [row for row in free[1:] if self._cast.org[row] == self._cast.org[free[0]]]
             if not near:
                 return False

@@ -1,18 +1,25 @@
 """The registry in the database: import what a file adds or changes, load what is believed now."""
 
-from datetime import datetime
+from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
+from schemas.problems import Problem
 from schemas.registry import NumberedRegistry, Registry
 from store.connection import Connection, connect, scalar, translated
 from store.errors import RegistryError
-from store.registry_check import KEYS, check, key_of
+from store.registry_check import check
+from store.registry_leaves import back_dated
+from store.registry_parts import KEYS, key_of
 from store.registry_tables import TABLES, Current, Table, close_rows, insert_rows, read_current, read_version
 
 CHANNEL: Final = "shouhuan_registry"
 """NOTIFY with the new version tells every judge to load the registry anew."""
+
+TYPING_TIME: Final = timedelta(minutes=10)
+"""How long after its beginning a leave may reach the registry: somebody wrote, approved and imported it."""
 
 _LOCK: Final = 0x5265_6769_7374_7279
 
@@ -47,7 +54,9 @@ def import_registry(target: str | Connection, registry: Registry, *, now: dateti
 
     A changed object's row is closed at ``now`` and a new one is added, so past verdicts can be
     re-derived. Devices and wearers keep their numbers. Raises ``RegistryError`` where the registry
-    would not hold together afterwards (an assignment that overlaps one already known), and imports nothing.
+    would not hold together afterwards (an assignment that overlaps one already known) or a new or changed leave began
+    more than ten minutes before ``now``, and imports nothing. What was wrong before, by a rule that came later, is no
+    fault of this import.
     """
     if not isinstance(target, str):
         return _import(target, registry, now)
@@ -93,10 +102,9 @@ def _import(connection: Connection, registry: Registry, now: datetime) -> Import
         # Two imports take turns, so that the second compares with what the first left.
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
         current = read_current(connection)
-        problems = check(merged(current.registry, registry))
-        if problems:
-            raise RegistryError(problems, "the registry after this import")
         differences = {table: difference(table.part, current.registry, registry) for table in TABLES}
+        if problems := [*_new_problems(current.registry, registry), *_back_dated(current.registry, registry, now)]:
+            raise RegistryError(problems, "the registry after this import")
         added = sum(len(found.added) for found in differences.values())
         changed = sum(len(found.changed) for found in differences.values())
         unchanged = sum(found.unchanged for found in differences.values())
@@ -107,6 +115,21 @@ def _import(connection: Connection, registry: Registry, now: datetime) -> Import
                 _write(connection, table, found, current, version, now)
             connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(version)))
     return ImportReport(added, changed, unchanged, version)
+
+
+def _new_problems(current: Registry, wanted: Registry) -> Iterator[Problem]:
+    """What the import would break; current objects keep their places, so an old problem reads the same afterwards."""
+    problems = check(merged(current, wanted))
+    known = set(check(current)) if problems else set()
+    yield from (problem for problem in problems if problem not in known)
+
+
+def _back_dated(current: Registry, wanted: Registry, now: datetime) -> Iterator[Problem]:
+    found = difference("leaves", current, wanted)
+    fresh = {leave.id for leave in (*found.added, *found.changed)}
+    for place, leave in enumerate(wanted.leaves):
+        if leave.id in fresh and (message := back_dated(leave, now - TYPING_TIME)):
+            yield Problem(f"leaves[{place}].valid_from", message)
 
 
 def _write(

@@ -10,6 +10,7 @@ from psycopg.types.range import Range
 
 from schemas.registry import (
     Assignment,
+    Calendar,
     Consent,
     Contact,
     Device,
@@ -23,10 +24,10 @@ from schemas.registry import (
     Zone,
 )
 from store.connection import Connection
-from store.registry_check import KEYS, key_of
+from store.registry_parts import KEYS, key_of
 
 _NOT_COLUMNS: Final = {"valid_from", "valid_to", "version"}
-_JSON: Final = {"windows", "geometry", "wearers"}
+_JSON: Final = {"windows", "exceptions", "holiday_windows", "dates", "geometry", "wearers", "places"}
 
 
 class Table(NamedTuple):
@@ -62,6 +63,7 @@ TABLES: Final = (
     Table("assignment", "assignments", Assignment),
     Table("supervision_order", "orders", Order),
     Table("consent", "consents", Consent),
+    Table("calendar", "calendars", Calendar),
     Table("schedule", "schedules", Schedule),
     Table("zone", "zones", Zone),
     Table("leave", "leaves", Leave),

@@ -75,6 +75,8 @@ def test_an_incident_shows_its_evidence_and_the_track_around_it(console: Console
     shown = browser.get(f"/api/incidents/{incident}").json()
     assert shown["evidence"][0]["evidence"] == {"zone_name": "home", "distance_m": 41.5}
     assert shown["evidence"][0]["device"] == "band-0001"
+    assert "(band-0001) left “home” at 2026-11-23 14:29:00" in shown["evidence"][0]["reason"]["en"]
+    assert "越出“home”：最后一个定位点在围栏外 42 m。" in shown["evidence"][0]["reason"]["zh"]
     assert len(shown["track"]) == 2
     assert console.acts("track.view") == [("dong", f"wearer:{DONG}", True)]
     assert console.acts("incident.view") == [("dong", f"incident:{incident}", True)]

@@ -202,6 +202,7 @@ def test_while_the_store_is_away_no_answer_and_no_confirmation_is_lost() -> None
             courier.turn()
     assert session.acknowledged == []
     courier.turn()
+    courier.turn()
     assert (session.acknowledged, store.answers, store.left) == ([answer], [answer.heard], ["c-1"])
 
 

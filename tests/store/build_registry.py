@@ -1,17 +1,21 @@
 """Registries that several store tests share."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 from schemas.registry import (
     Assignment,
+    Calendar,
     Consent,
     Contact,
+    DatedWindows,
     Datum,
     Day,
+    DayWindow,
     Device,
     Grade,
     Ground,
     Leave,
+    LeavePlace,
     Order,
     Org,
     Registry,
@@ -51,7 +55,23 @@ def small_registry() -> Registry:
             )
         ],
         consents=[Consent(wearer="w-1", document="c", valid_from=NOW)],
-        schedules=[Schedule(id="nights", windows=[Window(days=[Day.MON, Day.SUN], start="22:00", end="06:00")])],
+        calendars=[Calendar(id="holidays", dates=[date(2027, 1, 1), date(2027, 2, 6)])],
+        schedules=[
+            Schedule(
+                id="nights",
+                windows=[Window(days=[Day.MON, Day.SUN], start="22:00", end="06:00")],
+                exceptions=[
+                    DatedWindows(first=date(2026, 12, 24)),
+                    DatedWindows(
+                        first=date(2026, 12, 30),
+                        last=date(2026, 12, 31),
+                        windows=[DayWindow(start="20:00", end="07:00")],
+                    ),
+                ],
+                calendar="holidays",
+                holiday_windows=[DayWindow(start="00:00", end="24:00")],
+            )
+        ],
         zones=[
             Zone(
                 id="home",
@@ -72,6 +92,19 @@ def small_registry() -> Registry:
                 kind=ZoneKind.KEEP_IN,
                 datum=Datum.CGCS2000,
                 geometry={"type": "Polygon", "coordinates": [SQUARE]},
+                approach_m=50,
+            ),
+            Zone(
+                id="bank",
+                org="dongqu",
+                name="江岸",
+                kind=ZoneKind.KEEP_OUT,
+                datum=Datum.GCJ02,
+                geometry={"type": "LineString", "coordinates": [[101.70, 26.57], [101.72, 26.575]]},
+                width_m=120.5,
+                approach_m=80,
+                dwell_s=600,
+                wearers=["w-2"],
             ),
         ],
         leaves=[
@@ -81,9 +114,33 @@ def small_registry() -> Registry:
                 document="d",
                 approver="a",
                 recorded_at=NOW,
-                valid_from=NOW,
-                valid_to=NOW + timedelta(days=2),
-            )
+                valid_from=NOW + timedelta(days=1),
+                valid_to=NOW + timedelta(days=3),
+            ),
+            Leave(
+                id="l-2",
+                wearer="w-1",
+                document="d",
+                approver="a",
+                recorded_at=NOW,
+                valid_from=NOW + timedelta(days=1),
+                valid_to=NOW + timedelta(days=150),
+                places=[
+                    LeavePlace(
+                        name="成都市场",
+                        datum=Datum.GCJ02,
+                        geometry={"type": "Point", "coordinates": [104.08, 30.66]},
+                        radius_m=500,
+                    ),
+                    LeavePlace(
+                        name="高速",
+                        datum=Datum.WGS84,
+                        geometry={"type": "MultiLineString", "coordinates": [[[101.72, 26.6], [102.26, 27.9]]]},
+                        width_m=400,
+                    ),
+                ],
+                permit=True,
+            ),
         ],
         contacts=[Contact(id="duty", org="city", name="值班", url="ntfy://x/${TOPIC}")],
     )

@@ -1,16 +1,32 @@
+import shutil
 import threading
+from datetime import date
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from schemas.registry import DatedWindows
 from store.errors import MigrationError, StoreError, StoreUnavailable
 from store.flavour import Edition, flavour
-from store.migrate import migrate, pending, read_migrations
+from store.migrate import MIGRATIONS, migrate, pending, read_migrations
+from store.registry import import_registry, load_registry
 from tests.fix_database import Server
+from tests.store.build_registry import NOW, small_registry
 
 OURS = [migration.name for migration in read_migrations()]
 HYPERTABLES = ["alert_event", "device_status", "journal", "position", "vitals"]
+
+
+BEFORE = """
+    INSERT INTO org VALUES ('city', '攀枝花', 'Panzhihua', NULL, 'Asia/Shanghai', 1, '(,)', '[2026-11-01Z,)');
+    INSERT INTO wearer VALUES ('w-9', nextval('wearer_number'), 'city', '', 'red', false, 1, '(,)', '[2026-11-01Z,)');
+    INSERT INTO schedule VALUES ('nights', '[{"days": ["mon"], "start": "22:00", "end": "06:00"}]', 'Asia/Shanghai', 1,
+                                 '(,)', '[2026-11-01Z,)');
+    INSERT INTO zone VALUES ('old', 'city', '家', 'curfew', 'WGS-84', '{"type": "Point", "coordinates": [101.7, 26.5]}',
+                             80, NULL, 'nights', 1, '(,)', '[2026-11-01Z,)');
+    INSERT INTO leave VALUES ('l-0', 'w-9', 'd', 'a', '2026-11-01Z', 1, '[2026-11-01Z,2026-11-03Z)', '[2026-11-01Z,)');
+"""
 
 
 @pytest.fixture
@@ -93,6 +109,26 @@ def test_a_database_that_does_not_answer_is_unavailable_and_named_without_its_pa
         migrate("postgresql://alice:secret@127.0.0.1:1/x")
     assert caught.value.retryable
     assert "secret" not in str(caught.value)
+
+
+def test_a_registry_from_before_fences_and_leave_grew_is_kept_and_goes_on(empty_database: str, tmp_path: Path) -> None:
+    for path in sorted(MIGRATIONS.glob("*.sql"))[:2]:
+        shutil.copy(path, tmp_path)
+    migrate(empty_database, tmp_path)
+    with psycopg.connect(empty_database) as connection:
+        connection.execute(BEFORE)
+    migrate(empty_database)
+    with psycopg.connect(empty_database) as connection:
+        loaded = load_registry(connection).registry
+    (schedule,), (zone,), (leave,) = loaded.schedules, loaded.zones, loaded.leaves
+    assert (schedule.exceptions, schedule.calendar, schedule.holiday_windows) == ([], None, [])
+    assert (zone.radius_m, zone.width_m, zone.approach_m, zone.dwell_s) == (80, None, None, None)
+    assert (leave.places, leave.permit) == ([], False)
+    report = import_registry(empty_database, small_registry(), now=NOW)
+    assert (report.changed, report.added, report.unchanged) == (1, 21, 1)
+    with psycopg.connect(empty_database) as connection:
+        (schedule,) = load_registry(connection).registry.schedules
+    assert schedule.exceptions[0] == DatedWindows(first=date(2026, 12, 24))
 
 
 def test_on_plain_postgresql_the_flavour_says_so(embedded_database: str) -> None:

@@ -1,11 +1,23 @@
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 import pytest
 
-from schemas.registry import Assignment, Consent, Day, Org, Registry, Schedule, Window
-from store.registry_check import check, latest_end
+from schemas.registry import (
+    Assignment,
+    Consent,
+    DatedWindows,
+    Day,
+    DayWindow,
+    Org,
+    Registry,
+    Schedule,
+    Window,
+    ZoneKind,
+)
+from store.registry_check import check
+from store.registry_periods import months_later
 from tests.store.build_registry import NOW, SQUARE, small_registry
 
 replace = msgspec.structs.replace
@@ -26,6 +38,14 @@ def with_more(part: str, *things: Any) -> Registry:
 
 def polygon(*rings: list[Any]) -> dict[str, Any]:
     return {"type": "Polygon", "coordinates": list(rings)}
+
+
+def line(*positions: list[float]) -> dict[str, Any]:
+    return {"type": "LineString", "coordinates": list(positions)}
+
+
+def lines(*several: list[list[float]]) -> dict[str, Any]:
+    return {"type": "MultiLineString", "coordinates": list(several)}
 
 
 def test_a_sound_registry_has_no_problems() -> None:
@@ -97,27 +117,101 @@ CASES = {
         "zones[0].geometry.coordinates: must be [longitude, latitude]",
     ),
     "longitude out of range": (
-        with_first("zones", geometry=polygon([SQUARE[0], [181, 0], *SQUARE[2:]])),
+        with_first("zones", radius_m=None, geometry=polygon([SQUARE[0], [181, 0], *SQUARE[2:]])),
         "zones[0].geometry.coordinates[0][1]: longitude 181 is not within -180 and 180",
     ),
     "open ring": (
-        with_first("zones", geometry=polygon(SQUARE[:4])),
+        with_first("zones", radius_m=None, geometry=polygon(SQUARE[:4])),
         "zones[0].geometry.coordinates[0]: the ring is not closed: its last position must be the same as its first",
     ),
     "short ring": (
-        with_first("zones", geometry={"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE[:2]]]}),
+        with_first("zones", radius_m=None, geometry={"type": "MultiPolygon", "coordinates": [[SQUARE], [SQUARE[:2]]]}),
         "zones[0].geometry.coordinates[1][0]: a ring needs at least 4 positions",
     ),
     "crossing itself": (
-        with_first("zones", geometry=polygon(BOW_TIE)),
-        "zones[0].geometry: not a valid shape: Self-intersection[0.5 0.5]",
+        with_first("zones", radius_m=None, geometry=polygon(BOW_TIE)),
+        (
+            "zones[0].geometry: not a valid shape: self-intersection at [0.5, 0.5]; "
+            "`shouhuan zones FILE --repair` prints a repaired version"
+        ),
     ),
-    "line": (
-        with_first("zones", geometry={"type": "LineString", "coordinates": SQUARE}),
-        "zones[0].geometry: type is 'LineString'; it must be Point, Polygon or MultiPolygon",
+    "other geometry": (
+        with_first("zones", geometry={"type": "GeometryCollection"}),
+        "zones[0].geometry: type is 'GeometryCollection'; it must be Point, Polygon, MultiPolygon, LineString or",
+    ),
+    "corridor without width": (
+        with_first("zones", geometry=line(*SQUARE), radius_m=None),
+        "zones[0].width_m: a LineString needs a width in metres",
+    ),
+    "corridor with radius": (
+        with_first("zones", geometry=line(*SQUARE), width_m=50),
+        "zones[0].radius_m: a LineString has no radius; leave it out, or draw a Point",
+    ),
+    "circle with width": (
+        with_first("zones", width_m=50),
+        "zones[0].width_m: a Point has no width; leave it out, or draw a LineString or a MultiLineString",
+    ),
+    "polygon with radius": (
+        with_first("zones", geometry=polygon(SQUARE)),
+        "zones[0].radius_m: a Polygon has no radius",
+    ),
+    "corridor of one place": (
+        with_first("zones", geometry=line([101, 26], [101, 26]), radius_m=None, width_m=50),
+        "zones[0].geometry.coordinates: a line needs at least 2 positions that differ",
+    ),
+    "second line of a corridor": (
+        with_first("zones", geometry=lines(SQUARE, SQUARE[:1]), radius_m=None, width_m=50),
+        "zones[0].geometry.coordinates[1]: a line needs at least 2 positions that differ",
+    ),
+    "position on a line": (
+        with_first("zones", geometry=line([101, 26], [26, 101]), radius_m=None, width_m=50),
+        "zones[0].geometry.coordinates[1]: latitude 101 is not within -90 and 90; GeoJSON has longitude first",
+    ),
+    "no lines": (
+        with_first("zones", geometry=lines(), radius_m=None, width_m=50),
+        "zones[0].geometry.coordinates: must be a list of lines",
+    ),
+    "approach to a curfew place": (
+        with_first("zones", approach_m=50),
+        "zones[0].approach_m: only keep_in and keep_out zones ring on nearing the line; this one is curfew",
+    ),
+    "approach to an interest zone": (
+        with_first("zones", kind=ZoneKind.INTEREST, approach_m=50),
+        "zones[0].approach_m: only keep_in and keep_out zones ring on nearing the line; this one is interest",
+    ),
+    "dwelling in a curfew place": (
+        with_first("zones", dwell_s=50),
+        "zones[0].dwell_s: only keep_out and interest zones ring on lingering; this one is curfew",
+    ),
+    "dwelling in a keep-in": (
+        with_first("zones", kind=ZoneKind.KEEP_IN, dwell_s=50),
+        "zones[0].dwell_s: only keep_out and interest zones ring on lingering; this one is keep_in",
+    ),
+    "calendar of a schedule": (
+        with_first("schedules", calendar="x"),
+        "schedules[0].calendar: there is no x in calendars",
+    ),
+    "holidays of no calendar": (
+        with_first("schedules", calendar=None),
+        "schedules[0].holiday_windows: hold on the days of a calendar, and this schedule names none",
+    ),
+    "exception reversed": (
+        with_first("schedules", exceptions=[DatedWindows(first=date(2026, 12, 2), last=date(2026, 12, 1))]),
+        "schedules[0].exceptions[0].last: 2026-12-01 is before 2026-12-02",
+    ),
+    "exception of no time": (
+        with_first(
+            "schedules",
+            exceptions=[DatedWindows(first=date(2026, 12, 2), windows=[DayWindow(start="08:00", end="08:00")])],
+        ),
+        "schedules[0].exceptions[0].windows[0].end: 08:00 to 08:00 lasts no time",
+    ),
+    "holiday window of no time": (
+        with_first("schedules", holiday_windows=[DayWindow(start="08:00", end="08:00")]),
+        "schedules[0].holiday_windows[0].end: 08:00 to 08:00 lasts no time",
     ),
     "no coordinates": (
-        with_first("zones", geometry={"type": "Polygon"}),
+        with_first("zones", radius_m=None, geometry={"type": "Polygon"}),
         "zones[0].geometry.coordinates: must be a list",
     ),
 }
@@ -158,8 +252,33 @@ def test_an_assignment_inside_a_longer_one_is_found_though_another_lies_between(
 def test_three_months_end_on_the_same_day_or_the_last_of_a_shorter_month(
     start: tuple[int, int, int], end: tuple[int, int, int]
 ) -> None:
-    order = replace(small_registry().orders[0], valid_from=datetime(*start, tzinfo=UTC))
-    assert latest_end(order) == datetime(*end, tzinfo=UTC)
+    assert months_later(datetime(*start, tzinfo=UTC), 3, None) == datetime(*end, tzinfo=UTC)
+
+
+def test_months_are_those_of_the_wearers_own_clock_even_where_a_database_answers_in_utc() -> None:
+    local = timezone(timedelta(hours=8))
+    start, end = datetime(2026, 5, 1, tzinfo=local), datetime(2026, 8, 1, tzinfo=local)
+    for written in (local, UTC):
+        order = {"valid_from": start.astimezone(written), "valid_to": end.astimezone(written)}
+        assert check(with_first("orders", **order)) == []
+
+
+@pytest.mark.parametrize(
+    "exceptions",
+    [
+        pytest.param([DatedWindows(first=date(2026, 12, 24))], id="a day off"),
+        pytest.param([DatedWindows(first=date(2026, 12, 24), last=date(2026, 12, 24))], id="one day, twice said"),
+        pytest.param(
+            [
+                DatedWindows(first=date(2026, 12, 1), last=date(2026, 12, 31)),
+                DatedWindows(first=date(2026, 12, 24), windows=[DayWindow(start="08:00", end="09:00")]),
+            ],
+            id="the later wins",
+        ),
+    ],
+)
+def test_exceptions_may_be_days_off_and_may_overlap(exceptions: list[DatedWindows]) -> None:
+    assert check(with_first("schedules", exceptions=exceptions)) == []
 
 
 def test_every_problem_is_told_at_once() -> None:

@@ -15,6 +15,9 @@ export interface EvidenceRow {
   nested: EvidenceRow[];
 }
 
+/** Null in these means that there is none. */
+const OPEN_ENDED = new Set(["schedule", "holds_since_ms", "until_ms"]);
+
 const formats = new Map<string, Intl.DateTimeFormat>();
 
 function format(lang: Lang, timeZone: string, options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
@@ -56,8 +59,19 @@ export function evidenceRows(evidence: Evidence, reader: Reader): EvidenceRow[] 
     const label = isKey(key) ? reader.t(key) : name;
     if (typeof value === "object" && value !== null && !Array.isArray(value))
       return { label, value: "", nested: evidenceRows(value as Evidence, reader) };
+    if (isList(value))
+      return {
+        label,
+        value: "",
+        nested: value.map((one, n) => ({ label: String(n + 1), value: "", nested: evidenceRows(one, reader) })),
+      };
     return { label, value: evidenceValue(name, value, reader), nested: [] };
   });
+}
+
+/** Several of a kind, such as the fixes that decided; other lists are ranges of numbers. */
+function isList(value: unknown): value is Evidence[] {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "object" && one !== null);
 }
 
 /** Names we do not know come last, as they came. */
@@ -67,7 +81,7 @@ function place(name: string): number {
 
 function evidenceValue(name: string, value: unknown, reader: Reader): string {
   const { t } = reader;
-  if (value === null || value === undefined) return t("unknown");
+  if (value === null || value === undefined) return OPEN_ENDED.has(name) ? "—" : t("unknown");
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value === "string") return isKey(`value.${value}`) ? t(`value.${value}` as "value.fix") : value;
   if (Array.isArray(value)) return withUnit(name, value.join(" – "), t);

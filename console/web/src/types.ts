@@ -62,6 +62,8 @@ export interface Alert {
   cleared_at: string | null;
   rule_version: number;
   historic: boolean;
+  /** Why it rang, in one sentence. */
+  reason: Named;
   evidence: Evidence;
 }
 

@@ -44,3 +44,13 @@ test("evidence within evidence is a group", () => {
   const [row] = evidenceRows({ ended: { gap_s: 5 } }, reader);
   expect(row).toEqual({ label: "结束时", value: "", nested: [{ label: "中断时长", value: "5 秒", nested: [] }] });
 });
+
+test("several fixes are numbered groups, and a pair of numbers stays a range", () => {
+  const [fixes, limits] = evidenceRows({ fixes: [{ distance_m: 63 }, { distance_m: 180 }], limits_bpm: [40, 110] }, reader);
+  expect(fixes?.nested.map(({ label, nested }) => [label, nested[0]?.value])).toEqual([["1", "63 米"], ["2", "180 米"]]);
+  expect(limits?.value).toBe("40 – 110 次/分");
+});
+
+test("hours without an end have none, which is not unknown", () => {
+  expect(read({ until_ms: null, distance_m: null })).toEqual([["到边界距离（区域外为正）", "未知"], ["生效至", "—"]]);
+});

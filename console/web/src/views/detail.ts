@@ -127,6 +127,7 @@ function alertView(alert: Alert, view: View): TemplateResult {
   return html`
     <article class="alert p${alert.priority} ${alert.state}">
       <h4>${codeName(alert.code, state.names, lang)} <i>${t(`alert.state.${alert.state}`)}</i></h4>
+      <p class="reason">${alert.reason[lang]}</p>
       <dl class="facts">
         <dt>${t("alert.onset")}</dt><dd>${at(alert.onset_at)}</dd>
         <dt>${t("alert.decided")}</dt><dd>${at(alert.opened_at)}</dd>

@@ -1,0 +1,352 @@
+"""Why an alert rang, in one Chinese and one English sentence for operators, from its evidence alone.
+
+Evidence is what the detector of that time wrote down: any key may be missing, and then the sentence
+says less. No person's name appears, wearers are called by their ids.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+from zoneinfo import ZoneInfo
+
+from schemas.alerts import KINDS, AlertCode
+from schemas.registry import FOREVER_MS
+
+Evidence = Mapping[str, Any]
+
+_IN_SECONDS_S: Final = 120
+_IN_MINUTES_S: Final = 7200
+"""Shorter spans than these are told in seconds and in minutes, longer ones in hours."""
+
+
+class Told(NamedTuple):
+    """The same in Chinese and in English."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ringing:
+    """An alert as it opened: who, what, since when (UTC ms), and how people there read the clock.
+
+    ``subject`` is a zone's id or empty; ``evidence`` is that of the event that opened it.
+    """
+
+    code: AlertCode
+    wearer: str
+    device: str
+    subject: str
+    onset_ms: int
+    at_ms: int
+    timezone: str
+    evidence: Evidence
+
+
+class DecidingFix(NamedTuple):
+    """A fix that the verdict rests on; distance in m, positive outside the zone; None: not written down."""
+
+    time_ms: int | None
+    distance_m: float
+    accuracy_m: float | None
+    log_odds: float | None
+
+
+def explain(alert: Ringing) -> Told:
+    """One sentence in each language: who did what when, and by which evidence against which threshold.
+
+    >>> alert = Ringing(code=AlertCode.ZONE_EXIT, wearer="w-7", device="band-7", subject="home", onset_ms=0, at_ms=0,
+    ...     timezone="Asia/Shanghai", evidence={"zone_name": "居住范围", "score_log_odds": 6.1, "threshold": 4.5})
+    >>> print(*explain(alert), sep=chr(10))
+    w-7（手环 band-7）于 1970-01-01 08:00:00 越出“居住范围”：累计证据 6.1 高于阈值 4.5。
+    w-7 (band-7) left “居住范围” at 1970-01-01 08:00:00: evidence 6.1 against a threshold of 4.5.
+    """
+    at = local_time(alert.onset_ms, alert.timezone)
+    what = _what(alert)
+    reasons = [told for told in _REASONS.get(alert.code, _anything)(alert) if told is not None]
+    because = Told("，".join(told.zh for told in reasons), "; ".join(told.en for told in reasons))
+    return Told(
+        f"{alert.wearer}（手环 {alert.device}）于 {at} {what.zh}{'：' if reasons else ''}{because.zh}。",
+        f"{alert.wearer} ({alert.device}) {what.en} at {at}{': ' if reasons else ''}{because.en}.",
+    )
+
+
+def deciding_fixes(alert: Ringing) -> list[DecidingFix]:
+    """The fixes that decided; where only the last one was written down, that one; none for what no fix decides.
+
+    What nears a boundary does so from either side: its distance has no sign, and is told in the sentence only.
+    """
+    evidence = alert.evidence
+    if alert.code is AlertCode.ZONE_APPROACH:
+        return []
+    fixes = [_fix(one) for one in evidence.get("fixes") or () if one.get("distance_m") is not None]
+    if fixes or evidence.get("distance_m") is None:
+        return fixes
+    age_s = evidence.get("fix_age_s")
+    time_ms = None if age_s is None else alert.at_ms - round(age_s * 1000)
+    return [DecidingFix(time_ms, evidence["distance_m"], evidence.get("accuracy_m"), evidence.get("score_log_odds"))]
+
+
+def threshold_of(evidence: Evidence) -> float | None:
+    """The log odds that had to be reached, None where no such threshold decided."""
+    threshold: float | None = evidence.get("threshold", evidence.get("threshold_log_odds"))
+    return threshold
+
+
+def margin_of(evidence: Evidence) -> float | None:
+    """By how many log odds the score passed the threshold."""
+    margin, score, threshold = evidence.get("margin_log_odds"), evidence.get("score_log_odds"), threshold_of(evidence)
+    return score - threshold if margin is None and score is not None and threshold is not None else margin
+
+
+def local_time(time_ms: int, timezone: str) -> str:
+    """A moment as the clock on the wall shows it.
+
+    >>> local_time(0, "Asia/Shanghai")
+    '1970-01-01 08:00:00'
+    """
+    return _local(time_ms, timezone).strftime("%Y-%m-%d %H:%M:%S")
+
+
+_WHAT: Final[dict[AlertCode, Told]] = {
+    AlertCode.ZONE_EXIT: Told("越出“{zone}”", "left “{zone}”"),
+    AlertCode.ZONE_ENTER: Told("进入禁止区域“{zone}”", "entered the keep-out zone “{zone}”"),
+    AlertCode.ZONE_CURFEW: Told("宵禁时段不在“{zone}”", "was not at “{zone}” in curfew hours"),
+    AlertCode.ZONE_APPROACH: Told("临近“{zone}”的边界", "neared the boundary of “{zone}”"),
+    AlertCode.ZONE_DWELL: Told("在“{zone}”逗留", "lingered at “{zone}”"),
+    AlertCode.LEAVE_OVERSTAY: Told("超假未归", "was not back from leave"),
+    AlertCode.DEVICE_STRAP: Told("上报表带已断开", "reported its strap open or cut"),
+    AlertCode.DEVICE_CASE: Told("上报外壳已打开", "reported its case open"),
+    AlertCode.DEVICE_SOS: Told("按下求助键", "called for help"),
+    AlertCode.DEVICE_BATTERY: Told("电量偏低", "ran low on battery"),
+    AlertCode.DEVICE_SILENCE: Told("起失联", "fell silent"),
+    AlertCode.VITALS_HEART_RATE: Told("起静息心率异常", "began to show an unusual heart rate at rest"),
+}
+
+
+def _what(alert: Ringing) -> Told:
+    kind = KINDS[alert.code]
+    what = _WHAT.get(alert.code, Told(f"触发“{kind.zh}”", f"rang “{kind.en}”"))
+    zone = alert.evidence.get("zone_name") or alert.subject
+    return Told(what.zh.replace("{zone}", zone), what.en.replace("{zone}", zone))
+
+
+def _zone(alert: Ringing) -> Iterable[Told | None]:
+    yield _crossing(alert.evidence)
+    yield _fixes(deciding_fixes(alert))
+    yield _score(alert.evidence)
+    yield _window(alert)
+    yield _schedule(alert)
+
+
+def _crossing(evidence: Evidence) -> Told | None:
+    if not evidence.get("crossing"):
+        return None
+    depth_m = evidence.get("depth_m")
+    zh, en = ("", "") if depth_m is None else (f"，深入 {depth_m:.0f} m", f", {depth_m:.0f} m deep")
+    return Told(f"相邻两个定位点之间的路径穿过该区域{zh}", f"the way from one fix to the next led through the zone{en}")
+
+
+def _fixes(fixes: Sequence[DecidingFix]) -> Told | None:
+    """Where the fixes lay that agree with the last one about the side."""
+    if not fixes:
+        return None
+    outside = fixes[-1].distance_m > 0
+    agreeing = [fix for fix in fixes if (fix.distance_m > 0) == outside]
+    metres = _range(abs(fix.distance_m) for fix in agreeing)
+    accuracy = _range(fix.accuracy_m for fix in agreeing if fix.accuracy_m is not None)
+    zh, en = ("外", "outside") if outside else ("内", "inside")
+    lay = _how_many(len(agreeing), len(fixes))
+    return Told(
+        f"{lay.zh}在围栏{zh} {metres} m{f'（精度 {accuracy} m）' if accuracy else ''}",
+        f"{lay.en} lay {metres} m {en}{f' (accuracy {accuracy} m)' if accuracy else ''}",
+    )
+
+
+def _how_many(agreeing: int, fixes: int) -> Told:
+    if agreeing < fixes:
+        return Told(f"{fixes} 个定位点中有 {agreeing} 个", f"{agreeing} of {fixes} fixes")
+    if fixes == 1:
+        return Told("最后一个定位点", "the last fix")
+    return Told(f"连续 {fixes} 个定位点", f"{fixes} fixes in a row")
+
+
+def _score(evidence: Evidence) -> Told | None:
+    score, threshold = evidence.get("score_log_odds"), threshold_of(evidence)
+    if score is None or threshold is None:
+        return None
+    probability = evidence.get("probability")
+    sure = "" if probability is None else _percent(probability)
+    zh, en = (f"（概率 {sure}）", f" ({sure} sure)") if sure else (" ", "")
+    # A belief outlives the rules that formed it: their threshold may have been lower.
+    than = f"{zh}高于" if score > threshold else f"{zh.strip()}，"
+    return Told(
+        f"累计证据 {_number(score)}{than}阈值 {_number(threshold)}",
+        f"evidence {_number(score)}{en} against a threshold of {_number(threshold)}",
+    )
+
+
+def _window(alert: Ringing) -> Told | None:
+    if alert.evidence.get("decided_by") != "window":
+        return None
+    return Told("生效时段开始时已处于违规一侧", "already on the wrong side when the hours began")
+
+
+def _schedule(alert: Ringing) -> Told | None:
+    state = alert.evidence.get("schedule_state")
+    if not state:
+        return None
+    until_ms = state.get("until_ms")
+    if until_ms is not None and until_ms < FOREVER_MS:
+        until = _near(until_ms, alert)
+        return Told(f"围栏此刻生效（至 {until}）", f"the zone holds until {until}")
+    if state.get("schedule"):
+        return Told("围栏此刻生效", "the zone holds at this time")
+    return Told("围栏此刻生效（全天）", "the zone holds all day")
+
+
+def _latched(alert: Ringing) -> Iterable[Told | None]:
+    yield Told("手环一经上报即告警，不作延时判断", "it rings on the band's first word, without delay")
+    times = alert.evidence.get("occurrences") or 1
+    yield None if times <= 1 else Told(f"共 {times} 次", f"{times} times")
+
+
+def _battery(alert: Ringing) -> Iterable[Told | None]:
+    level, threshold = alert.evidence.get("battery_pct"), alert.evidence.get("threshold_pct")
+    if level is not None and threshold is not None:
+        yield Told(
+            f"电量 {_number(level)} %，阈值 {_number(threshold)} %",
+            f"battery at {_number(level)} % against a threshold of {_number(threshold)} %",
+        )
+    yield Told("未在充电", "not charging") if alert.evidence.get("charging") is False else None
+
+
+def _silence(alert: Ringing) -> Iterable[Told | None]:
+    heard_ms, after_s = alert.evidence.get("last_heard_ms"), alert.evidence.get("silence_after_s")
+    if heard_ms is not None:
+        heard = _near(heard_ms, alert, "%H:%M:%S")
+        yield Told(f"平台最后于 {heard} 收到消息", f"the platform last heard from it at {heard}")
+    if after_s is not None:
+        lasting = _lasting(after_s)
+        yield Told(f"超过其监管等级允许的 {lasting.zh}", f"longer ago than the {lasting.en} that its grade allows")
+
+
+def _heart_rate(alert: Ringing) -> Iterable[Told | None]:
+    evidence = alert.evidence
+    rate, limits = evidence.get("heart_rate_bpm"), evidence.get("limits_bpm")
+    if rate is not None:
+        around = f"{_number(limits[0])}–{_number(limits[1])} bpm" if limits else ""
+        yield Told(
+            f"心率 {_number(rate)} bpm{f'，在 {around} 之外' if around else ''}",
+            f"{_number(rate)} bpm{f', beyond {around}' if around else ''}",
+        )
+    yield _lasted(evidence)
+    readings = evidence.get("readings")
+    yield None if readings is None else Told(f"共 {readings} 次读数", f"in {readings} readings")
+
+
+def _approach(alert: Ringing) -> Iterable[Told | None]:
+    room_m, closing_mps = alert.evidence.get("distance_m"), alert.evidence.get("closing_mps")
+    within_s = alert.evidence.get("threshold_s")
+    yield None if room_m is None else Told(f"距边界 {room_m:.0f} m", f"{room_m:.0f} m from the line")
+    if closing_mps is not None:
+        yield Told(f"以 {_number(closing_mps)} m/s 接近", f"closing at {_number(closing_mps)} m/s")
+    if within_s is not None:
+        within = _lasting(within_s)
+        yield Told(f"照此将在 {within.zh}内到达", f"there within {within.en} at that pace")
+    yield _schedule(alert)
+
+
+def _dwell(alert: Ringing) -> Iterable[Told | None]:
+    yield _lasted(alert.evidence)
+    yield _fixes(deciding_fixes(alert))
+    yield _schedule(alert)
+
+
+def _lasted(evidence: Evidence) -> Told | None:
+    lasted_s, threshold_s = evidence.get("lasted_s"), evidence.get("threshold_s")
+    if lasted_s is None or threshold_s is None:
+        return None
+    lasted, threshold = _lasting(lasted_s), _lasting(threshold_s)
+    return Told(f"已持续 {lasted.zh}（阈值 {threshold.zh}）", f"for {lasted.en} (threshold {threshold.en})")
+
+
+def _anything(alert: Ringing) -> Iterable[Told | None]:
+    """Evidence that nobody has words for yet, by its own names: they carry their units."""
+    for name, value in alert.evidence.items():
+        if isinstance(value, int | float):
+            said = f"{name} {_number(value) if isinstance(value, float) else value}"
+            yield Told(said, said)
+
+
+_REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
+    AlertCode.ZONE_EXIT: _zone,
+    AlertCode.ZONE_ENTER: _zone,
+    AlertCode.ZONE_CURFEW: _zone,
+    AlertCode.ZONE_APPROACH: _approach,
+    AlertCode.ZONE_DWELL: _dwell,
+    AlertCode.LEAVE_OVERSTAY: _zone,
+    AlertCode.DEVICE_STRAP: _latched,
+    AlertCode.DEVICE_CASE: _latched,
+    AlertCode.DEVICE_SOS: _latched,
+    AlertCode.DEVICE_BATTERY: _battery,
+    AlertCode.DEVICE_SILENCE: _silence,
+    AlertCode.VITALS_HEART_RATE: _heart_rate,
+}
+
+
+def _fix(one: Evidence) -> DecidingFix:
+    return DecidingFix(one.get("time_ms"), one["distance_m"], one.get("accuracy_m"), one.get("log_odds"))
+
+
+def _local(time_ms: int, timezone: str) -> datetime:
+    return datetime.fromtimestamp(time_ms / 1000, UTC).astimezone(ZoneInfo(timezone))
+
+
+def _near(time_ms: int, alert: Ringing, clock: str = "%H:%M") -> str:
+    """A moment, with its date where that is not the onset's."""
+    at, onset = _local(time_ms, alert.timezone), _local(alert.onset_ms, alert.timezone)
+    return at.strftime(clock if at.date() == onset.date() else f"%Y-%m-%d {clock}")
+
+
+def _range(numbers: Iterable[float]) -> str:
+    """The span of some numbers, rounded; empty for none.
+
+    >>> _range([180.4, 63.2]), _range([8.0, 8.2]), _range([])
+    ('63–180', '8', '')
+    """
+    rounded = sorted(round(number) for number in numbers)
+    return "–".join(str(number) for number in dict.fromkeys(rounded[:1] + rounded[-1:]))
+
+
+def _number(value: float) -> str:
+    """One decimal, where it has one.
+
+    >>> _number(6.04), _number(20.0), _number(4.5)
+    ('6', '20', '4.5')
+    """
+    return f"{round(value, 1):g}"
+
+
+def _percent(probability: float) -> str:
+    """As much of a share as can be said without claiming certainty.
+
+    >>> _percent(0.9777), _percent(0.99998)
+    ('97.8 %', 'over 99.9 %')
+    """
+    said = f"{probability:.1%}"
+    return "over 99.9 %" if said == "100.0%" else said.replace("%", " %")
+
+
+def _lasting(seconds: float) -> Told:
+    """A duration as people say it.
+
+    >>> _lasting(90), _lasting(1200)
+    (Told(zh='90 秒', en='90 s'), Told(zh='20 分钟', en='20 min'))
+    """
+    if seconds < _IN_SECONDS_S:
+        return Told(f"{_number(seconds)} 秒", f"{_number(seconds)} s")
+    if seconds < _IN_MINUTES_S:
+        return Told(f"{_number(seconds / 60)} 分钟", f"{_number(seconds / 60)} min")
+    return Told(f"{_number(seconds / 3600)} 小时", f"{_number(seconds / 3600)} h")

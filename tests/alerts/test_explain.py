@@ -1,0 +1,202 @@
+"""The two sentences that say why an alert rang."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.explain import DecidingFix, Ringing, Told, deciding_fixes, explain, margin_of, threshold_of
+from schemas.alerts import AlertCode
+
+AT_MS = 1_795_413_730_000  # 2026-11-23 14:02:10 in Shanghai
+MINUTE_MS = 60_000
+WHO = Told("w-7（手环 band-7）于 2026-11-23 14:02:10 ", "w-7 (band-7) ")
+
+
+def fix(n: int, distance_m: float, accuracy_m: float = 8.0) -> dict[str, Any]:
+    return {"time_ms": AT_MS + n * MINUTE_MS, "distance_m": distance_m, "accuracy_m": accuracy_m, "log_odds": 2.1}
+
+
+OUTSIDE = {
+    "zone_name": "居住范围",
+    "fixes": [fix(0, 63.4, 15.0), fix(1, 120.0), fix(2, 180.2)],
+    "score_log_odds": 6.1,
+    "threshold_log_odds": 4.5,
+    "schedule_state": {"schedule": None, "holds_since_ms": None, "until_ms": None},
+}
+HEART = {"heart_rate_bpm": 131.0, "limits_bpm": [40.0, 110.0], "lasted_s": 360, "threshold_s": 300.0, "readings": 6}
+BATTERY = {"battery_pct": 18.4, "threshold_pct": 20.0, "charging": False}
+HEARD = {"last_heard_ms": AT_MS, "silence_after_s": 1200}
+NIGHT = {"schedule": "night", "holds_since_ms": AT_MS, "until_ms": AT_MS + 480 * MINUTE_MS}
+CURFEW: dict[str, Any] = {
+    "zone_name": "住所",
+    "distance_m": 300.4,
+    "accuracy_m": 8.0,
+    "fix_age_s": 30.0,
+    "decided_by": "window",
+}
+CURFEW |= {"schedule_state": NIGHT}
+WAY = {"zone_name": "学校", "crossing": True, "decided_by": "way", "depth_m": 41.0, "distance_m": 90.0}
+NEARING = {"zone_name": "学校", "distance_m": 120.0, "ring_m": 400.0, "closing_mps": 1.32, "threshold_s": 300.0}
+DWELLING = {"zone_name": "学校", "distance_m": 80.0, "lasted_s": 1260, "threshold_s": 1200.0}
+
+
+def ringing(code: AlertCode, **evidence: Any) -> Ringing:
+    return Ringing(
+        code=code,
+        wearer="w-7",
+        device="band-7",
+        subject="home",
+        onset_ms=AT_MS,
+        at_ms=AT_MS + 2 * MINUTE_MS,
+        timezone="Asia/Shanghai",
+        evidence=evidence,
+    )
+
+
+@pytest.mark.parametrize(
+    ("code", "evidence", "zh", "en"),
+    [
+        pytest.param(
+            AlertCode.ZONE_EXIT,
+            OUTSIDE,
+            "越出“居住范围”：连续 3 个定位点在围栏外 63–180 m（精度 8–15 m），"
+            "累计证据 6.1 高于阈值 4.5，围栏此刻生效（全天）。",
+            "left “居住范围” at 2026-11-23 14:02:10: 3 fixes in a row lay 63–180 m outside "
+            "(accuracy 8–15 m); evidence 6.1 against a threshold of 4.5; the zone holds all day.",
+            id="left",
+        ),
+        pytest.param(
+            AlertCode.ZONE_ENTER,
+            {
+                "fixes": [fix(0, 30.0), fix(1, -20.0), fix(2, -45.0)],
+                "score_log_odds": 3.9,
+                "threshold": 3.2,
+                "probability": 0.9802,
+            },
+            "进入禁止区域“home”：3 个定位点中有 2 个在围栏内 20–45 m（精度 8 m），"
+            "累计证据 3.9（概率 98.0 %）高于阈值 3.2。",
+            "entered the keep-out zone “home” at 2026-11-23 14:02:10: 2 of 3 fixes lay 20–45 m inside "
+            "(accuracy 8 m); evidence 3.9 (98.0 % sure) against a threshold of 3.2.",
+            id="entered",
+        ),
+        pytest.param(
+            AlertCode.ZONE_CURFEW,
+            CURFEW,
+            "宵禁时段不在“住所”：最后一个定位点在围栏外 300 m（精度 8 m），"
+            "生效时段开始时已处于违规一侧，围栏此刻生效（至 22:02）。",
+            "was not at “住所” in curfew hours at 2026-11-23 14:02:10: the last fix lay 300 m outside "
+            "(accuracy 8 m); already on the wrong side when the hours began; the zone holds until 22:02.",
+            id="absent when the window opens",
+        ),
+        pytest.param(
+            AlertCode.ZONE_ENTER,
+            WAY,
+            "进入禁止区域“学校”：相邻两个定位点之间的路径穿过该区域，深入 41 m，最后一个定位点在围栏外 90 m。",
+            "entered the keep-out zone “学校” at 2026-11-23 14:02:10: the way from one fix to the next led "
+            "through the zone, 41 m deep; the last fix lay 90 m outside.",
+            id="passed through",
+        ),
+        pytest.param(
+            AlertCode.ZONE_APPROACH,
+            NEARING,
+            "临近“学校”的边界：距边界 120 m，以 1.3 m/s 接近，照此将在 5 分钟内到达。",
+            "neared the boundary of “学校” at 2026-11-23 14:02:10: 120 m from the line; closing at 1.3 m/s; "
+            "there within 5 min at that pace.",
+            id="nearing",
+        ),
+        pytest.param(
+            AlertCode.ZONE_DWELL,
+            DWELLING,
+            "在“学校”逗留：已持续 21 分钟（阈值 20 分钟），最后一个定位点在围栏外 80 m。",
+            "lingered at “学校” at 2026-11-23 14:02:10: for 21 min (threshold 20 min); the last fix lay 80 m outside.",
+            id="lingering",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_STRAP,
+            {"signal": "strap_closed", "value": False, "occurrences": 3},
+            "上报表带已断开：手环一经上报即告警，不作延时判断，共 3 次。",
+            "reported its strap open or cut at 2026-11-23 14:02:10: it rings on the band's first word, "
+            "without delay; 3 times.",
+            id="strap",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_BATTERY,
+            BATTERY,
+            "电量偏低：电量 18.4 %，阈值 20 %，未在充电。",
+            "ran low on battery at 2026-11-23 14:02:10: battery at 18.4 % against a threshold of 20 %; not charging.",
+            id="battery",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_SILENCE,
+            HEARD,
+            "起失联：平台最后于 14:02:10 收到消息，超过其监管等级允许的 20 分钟。",
+            "fell silent at 2026-11-23 14:02:10: the platform last heard from it at 14:02:10; "
+            "longer ago than the 20 min that its grade allows.",
+            id="silence",
+        ),
+        pytest.param(
+            AlertCode.VITALS_HEART_RATE,
+            HEART,
+            "起静息心率异常：心率 131 bpm，在 40–110 bpm 之外，已持续 6 分钟（阈值 5 分钟），共 6 次读数。",
+            "began to show an unusual heart rate at rest at 2026-11-23 14:02:10: 131 bpm, beyond "
+            "40–110 bpm; for 6 min (threshold 5 min); in 6 readings.",
+            id="heart rate",
+        ),
+        pytest.param(
+            AlertCode.VITALS_FALL,
+            {"peak_g": 5.21, "still_s": 40},
+            "触发“跌倒”：peak_g 5.2，still_s 40。",
+            "rang “fall” at 2026-11-23 14:02:10: peak_g 5.2; still_s 40.",
+            id="a kind that has no words of its own",
+        ),
+    ],
+)
+def test_an_alert_is_explained_in_one_sentence_a_language(
+    code: AlertCode, evidence: dict[str, Any], zh: str, en: str
+) -> None:
+    assert explain(ringing(code, **evidence)) == (WHO.zh + zh, WHO.en + en)
+
+
+def test_moments_of_another_day_carry_their_date() -> None:
+    state = {"schedule": "night", "until_ms": AT_MS + 16 * 60 * MINUTE_MS}
+    said = explain(ringing(AlertCode.ZONE_EXIT, schedule_state=state))
+    assert said.en.endswith("the zone holds until 2026-11-24 06:02.")
+
+
+@pytest.mark.parametrize("code", list(AlertCode), ids=lambda code: code.value)
+def test_without_evidence_every_kind_still_has_its_sentences(code: AlertCode) -> None:
+    zh, en = explain(ringing(code))
+    assert zh.startswith(WHO.zh)
+    assert en.startswith(WHO.en)
+    assert "{zone}" not in zh + en
+    assert (zh[-1], en[-1]) == ("。", ".")
+
+
+EVERYTHING = (
+    OUTSIDE | CURFEW | WAY | NEARING | DWELLING | HEART | BATTERY | HEARD | {"occurrences": 3, "probability": 1.0}
+)
+PARTS = st.sets(st.sampled_from(sorted(EVERYTHING)))
+
+
+@given(st.sampled_from(AlertCode), PARTS, PARTS)
+def test_any_part_of_the_evidence_may_be_missing_or_null(code: AlertCode, kept: set[str], null: set[str]) -> None:
+    evidence = {name: EVERYTHING[name] for name in kept} | dict.fromkeys(null, None)
+    for sentence in explain(ringing(code, **evidence)):
+        assert "None" not in sentence
+        assert "\n" not in sentence
+
+
+def test_the_deciding_fixes_are_those_written_down_or_else_the_last_one() -> None:
+    assert [f.distance_m for f in deciding_fixes(ringing(AlertCode.ZONE_EXIT, **OUTSIDE))] == [63.4, 120.0, 180.2]
+    curfew = ringing(AlertCode.ZONE_CURFEW, **CURFEW, score_log_odds=5.0)
+    assert deciding_fixes(curfew) == [DecidingFix(curfew.at_ms - 30_000, 300.4, 8.0, 5.0)]
+    assert deciding_fixes(ringing(AlertCode.DEVICE_BATTERY, **BATTERY)) == []
+
+
+def test_the_margin_is_what_was_written_down_or_else_score_less_threshold() -> None:
+    assert margin_of({"margin_log_odds": 1.5, "score_log_odds": 9.0, "threshold": 4.0}) == 1.5
+    assert margin_of({"score_log_odds": 6.0, "threshold_log_odds": 4.5}) == 1.5
+    assert margin_of({"score_log_odds": 6.0}) is None
+    assert threshold_of({}) is None
