@@ -80,7 +80,7 @@ def _fix(table: Table, errors: "_Wander", east_m: np.ndarray, number: int, mps: 
     accuracy_m = np.full(len(east_m), RADIUS_68 * errors.sigma, np.float32)
     at_ms = np.full(len(east_m), number * errors.step_s * 1000)
     doppler_mps = np.full(len(east_m), mps, np.float32)
-    fixes = Fixes(distance_m, east_m + x, y, accuracy_m, doppler_mps, at_ms)
+    fixes = Fixes(distance_m, east_m + x, y, accuracy_m, doppler_mps, np.zeros(len(east_m), np.bool_), at_ms)
     update(table, np.arange(len(east_m)), np.full(len(east_m), OUTSIDE), fixes, PresenceConfig())
 
 

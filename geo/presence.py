@@ -33,7 +33,7 @@ COLUMNS: Final[Columns] = {
 }
 """Belief, evidence against it, since when it runs; the newest fix: second, metres in the zone's plane, radius, speed.
 
-Two fixes of the same second are one: a repeated fix with a rounded age is no new evidence.
+A fix that is told again with an age belongs to the second of the first: it is no new evidence.
 """
 
 COARSEST_M: Final = 60_000.0
@@ -53,32 +53,33 @@ class PresenceConfig:
     ``enter_threshold`` (inside a keep-out): signal wanders outwards from a home near the line every night, but hardly
     ever into a forbidden zone (ADR 0011). Coming back takes ``threshold``.
 
-    The error of somebody who stays wanders for minutes, so their fixes are one witness that repeats itself; whoever
-    walks by Doppler (``walks_from_mps``) goes somewhere: their fixes count sooner, with a smaller margin.
+    The error of somebody who stays wanders for minutes: by Doppler slower than ``walks_from_mps``, their fixes are one
+    witness that repeats itself. Whoever walks goes somewhere, so a smaller margin will do.
 
     A fix that leaps away at once (``leap_mps`` and three times what Doppler says, within ``leap_within_s``) weighs
-    ``leap_weight``: whoever rides shows it. One fix says at most its cap, which lies below what it would
+    ``leap_weight``: whoever rides shows it. Outside without a step and without speed weighs ``still_weight``: nobody
+    leaves unmoved. One fix says at most its cap, which lies below what it would
     have to reach alone.
     """
 
-    unmodelled_m: float = 20.0
+    unmodelled_m: float = 12.0
     margin_m: float = 15.0
     inward_cap: float = 3.0
     outward_cap: float = 4.0
     threshold: float = 4.5
     leave_threshold: float = 6.0
     enter_threshold: float = 3.2
-    independent_after_s: float = 60.0
-    least_weight: float = 0.25
+    independent_after_s: float = 15.0
+    least_weight: float = 0.5
     walks_from_mps: float = 0.8
-    walking_independent_after_s: float = 15.0
-    walking_least_weight: float = 0.5
-    walking_margin: float = 0.4
+    walking_margin: float = 0.2
+    resting_independent_after_s: float = 60.0
+    resting_least_weight: float = 0.25
     coarse_accuracy_m: float = 500.0
     leap_within_s: float = 180.0
     leap_mps: float = 8.0
-    leap_mps_without_doppler: float = 25.0
     leap_weight: float = 0.3
+    still_weight: float = 0.35
 
     def scaled(self, factor: float) -> "PresenceConfig":
         """The same with all thresholds so many times as high."""
@@ -91,13 +92,17 @@ class PresenceConfig:
 
 
 class Fixes(NamedTuple):
-    """One fix a pair: signed distance to the zone's wall (m), place in its plane (m), accuracy (m), speed, its time."""
+    """One fix a pair: signed distance to the zone's wall (m), place in its plane (m), accuracy (m), speed, its time.
+
+    ``still``: the band counted no step and felt no speed since the reading before.
+    """
 
     distance_m: Floats
     x_m: Floats
     y_m: Floats
     accuracy_m: NDArray[np.float32]
     speed_mps: NDArray[np.float32]
+    still: NDArray[np.bool_]
     fix_ms: Times
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
@@ -108,6 +113,7 @@ class Fixes(NamedTuple):
             self.y_m[index],
             self.accuracy_m[index],
             self.speed_mps[index],
+            self.still[index],
             self.fix_ms[index],
         )
 
@@ -120,9 +126,10 @@ class Weighed(NamedTuple):
     threshold: Floats
 
 
-def is_new(table: Table, pairs: NDArray[np.intp], fix_ms: Times) -> NDArray[np.bool_]:
-    """Which fixes are newer than the newest of their pair."""
-    return np.asarray(fix_ms // 1000 > table["fix_s"][pairs].astype(np.int64))
+def is_new(table: Table, pairs: NDArray[np.intp], fix_ms: Times, age_s: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Which fixes are newer than the newest of their pair; within its second, those told for the first time."""
+    later_s = fix_ms // 1000 - table["fix_s"][pairs].astype(np.int64)
+    return np.asarray((later_s > 0) | ((later_s == 0) & (age_s == 0)))
 
 
 def update(
@@ -136,7 +143,7 @@ def update(
     >>> table = Table.new(np.array([1]), COLUMNS)
     >>> for n, metres in enumerate([-80.0, -80.0, 300.0, 300.0]):
     ...     here, fine, slow = np.array([metres]), np.array([8.0], "f4"), np.array([1.0], "f4")
-    ...     one = Fixes(here, here, here * 0.0, fine, slow, np.array([n * 60_000]))
+    ...     one = Fixes(here, here, here * 0.0, fine, slow, np.array([False]), np.array([n * 60_000]))
     ...     weighed = update(table, np.array([0]), np.array([OUTSIDE]), one, PresenceConfig())
     ...     print(int(table["presence"][0]), int(table["since_ms"][0]))
     -1 0
@@ -186,11 +193,13 @@ def _weight(table: Table, pairs: NDArray[np.intp], fixes: Fixes, config: Presenc
     """A run's first fix counts whole, later ones by how long ago the one before them was; a leap counts little."""
     running = table["evidence"][pairs] != 0
     apart_s = fixes.fix_ms / 1000.0 - table["fix_s"][pairs]
-    walks = fixes.speed_mps >= config.walks_from_mps
-    after_s = np.where(walks, config.walking_independent_after_s, config.independent_after_s)
-    shared = np.clip(apart_s / after_s, np.where(walks, config.walking_least_weight, config.least_weight), 1.0)
+    rests = fixes.speed_mps < config.walks_from_mps
+    after_s = np.where(rests, config.resting_independent_after_s, config.independent_after_s)
+    shared = np.clip(apart_s / after_s, np.where(rests, config.resting_least_weight, config.least_weight), 1.0)
     weight = np.where(running, shared, 1.0)
-    return np.asarray(np.where(_leaps(table, pairs, fixes, apart_s, config), config.leap_weight * weight, weight))
+    weight = np.where(_leaps(table, pairs, fixes, apart_s, config), config.leap_weight * weight, weight)
+    unmoved = fixes.still & (fixes.distance_m > 0) & (table["presence"][pairs] == INSIDE)
+    return np.asarray(np.where(unmoved, config.still_weight * weight, weight))
 
 
 def _leaps(
@@ -200,6 +209,5 @@ def _leaps(
     metres = np.hypot(fixes.x_m - table["x_m"][pairs], fixes.y_m - table["y_m"][pairs])
     implied_mps = metres / np.maximum(apart_s, 1.0)
     doppler_mps = np.fmax(table["speed_mps"][pairs].astype(np.float64), fixes.speed_mps)
-    known = ~np.isnan(doppler_mps)
-    possible_mps = np.where(known, np.maximum(config.leap_mps, 3.0 * doppler_mps), config.leap_mps_without_doppler)
+    possible_mps = np.maximum(config.leap_mps, 3.0 * doppler_mps)
     return np.asarray((apart_s <= config.leap_within_s) & (implied_mps > possible_mps))

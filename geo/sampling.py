@@ -174,6 +174,7 @@ class Sampling:
         holds = self.demands.at(pairs, at_ms[owner])[0] & ((wrong_side == INSIDE) | (wrong_side == OUTSIDE))
         pairs, owner, wrong_side = pairs[holds], owner[holds], wrong_side[holds]
         distance_m = self.demands.shapes.signed_distance_m(self.demands.zone[pairs], lat[owner], lon[owner])
+        distance_m = self.demands.eased_m(pairs, distance_m, at_ms[owner], lat[owner], lon[owner])
         np.fmin.at(wall_m, owner, np.abs(distance_m))
         wrong[owner[np.where(distance_m > 0, OUTSIDE, INSIDE) == wrong_side]] = True
         return wall_m, wrong

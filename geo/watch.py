@@ -80,7 +80,7 @@ class ZoneWatch(Detector):
         place = with_fix[owner]
         at_ms = step.event_ms[place]
         fixes = self._fixes(pairs, step, place)
-        new = presence.is_new(table, pairs, fixes.fix_ms)
+        new = presence.is_new(table, pairs, fixes.fix_ms, step.age_s[place])
         verdicts += self._passing(table, pairs[new], at_ms[new], place[new], fixes.take(new))
         before = {name: table[name][pairs[new]].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
         wrong_side = self.demands.wrong_side[pairs[new]]
@@ -114,7 +114,9 @@ class ZoneWatch(Detector):
         x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
         fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
         distance_m = self.demands.eased_m(pairs, self.demands.shapes.wall_m(zone, x_m, y_m), fix_ms, lat, lon)
-        return Fixes(distance_m, x_m, y_m, step.accuracy_m[place], step.speed_mps[place], fix_ms)
+        speed_mps = step.speed_mps[place]
+        still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)
+        return Fixes(distance_m, x_m, y_m, step.accuracy_m[place], speed_mps, still, fix_ms)
 
     def _passing(
         self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes

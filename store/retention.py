@@ -13,6 +13,7 @@ TIME_COLUMNS: Final = {
     "device_status": "event_time",
     "journal": "ingest_time",
     "dead_letter": "received_at",
+    "command": "asked_at",
 }
 """What is deleted by age; alerts and incidents are records of the proceedings and stay."""
 
