@@ -19,7 +19,7 @@ from schemas.registry import FOREVER_MS, Day, DayWindow, Schedule, Window
 
 _DAY_MS: Final = 86_400_000
 _MARGIN_DAYS: Final = 9
-"""A weekly schedule turns at least once within this many days, unless it always holds."""
+"""A weekly schedule turns at least once within this many days, unless it always holds or dates suspend it."""
 _WEEKDAY: Final = {day: number for number, day in enumerate(Day)}
 
 Interval = tuple[int, int]
@@ -44,10 +44,11 @@ class Hours:
     _turns: Times = field(default_factory=lambda: np.empty(0, np.int64))
 
     def at(self, time_ms: Times) -> tuple[NDArray[np.bool_], Times, Times]:
-        """Whether the schedule holds at each time, since when it is so, and until when."""
+        """Whether the schedule holds at each time, since when it is so, and until when at most (then ask again)."""
         self._cover(int(time_ms.min()), int(time_ms.max()))
         place = np.searchsorted(self._turns, time_ms, side="right")
-        padded = np.concatenate([[-FOREVER_MS], self._turns, [FOREVER_MS]])
+        known_to_ms = max(self._to_ms, *self._turns[-1:].tolist())
+        padded = np.concatenate([[-FOREVER_MS], self._turns, [known_to_ms]])
         return place % 2 == 1, padded[place], padded[place + 1]
 
     def _cover(self, low_ms: int, high_ms: int) -> None:
@@ -68,7 +69,8 @@ def windows_between(
     first = datetime.fromtimestamp(from_ms / 1000, UTC).astimezone(zone).date() - timedelta(days=1)
     last = datetime.fromtimestamp(to_ms / 1000, UTC).astimezone(zone).date()
     days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-    return merged(sorted(_interval(w, day, zone) for day in days for w in windows_of(schedule, day, holidays)))
+    found = (_interval(window, day, zone) for day in days for window in windows_of(schedule, day, holidays))
+    return merged(sorted((start, end) for start, end in found if start < end))
 
 
 def windows_of(schedule: Schedule, day: date, holidays: frozenset[date]) -> Sequence[Window | DayWindow]:
@@ -89,8 +91,9 @@ def windows_of(schedule: Schedule, day: date, holidays: frozenset[date]) -> Sequ
 
 
 def _interval(window: Window | DayWindow, day: date, zone: ZoneInfo) -> Interval:
-    start, end = _moment(day, window.start, zone), _moment(day, window.end, zone)
-    return (start, end) if end > start else (start, _moment(day + timedelta(days=1), window.end, zone))
+    """From its start to its end by the wall clock; empty where the clocks leap over it."""
+    ends = day if window.end > window.start else day + timedelta(days=1)
+    return _moment(day, window.start, zone), _moment(ends, window.end, zone)
 
 
 def _moment(day: date, clock: str, zone: ZoneInfo) -> int:

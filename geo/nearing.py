@@ -7,7 +7,7 @@ Both are low: they tell an operator where to look, not that anything was broken.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,16 +31,25 @@ Pairs = NDArray[np.intp]
 
 
 class Seen(NamedTuple):
-    """New fixes, one a pair: the pair, its reading's place, when, and how far from the wall (m, outside positive)."""
+    """New fixes, one a pair: the pair, its reading's place, when, and how far from the wall (m, outside positive).
+
+    ``asked_since_ms``: since when the zone asks something of its wearer, ``NEVER`` while it asks nothing.
+    """
 
     pairs: Pairs
     place: Pairs
     at_ms: Times
     wall_m: Floats
+    asked_since_ms: Times
+
+    @property
+    def asked(self) -> Flags:
+        """Where the zone asks something."""
+        return np.asarray(self.asked_since_ms != NEVER)
 
     def take(self, index: NDArray[Any]) -> "Seen":
         """Those at some positions, or where a mask is true."""
-        return Seen(self.pairs[index], self.place[index], self.at_ms[index], self.wall_m[index])
+        return Seen(*(column[index] for column in self))
 
 
 @dataclass(frozen=True)
@@ -67,22 +76,23 @@ class _Ring(Detector):
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for pairs that the rules no longer name."""
         open_ = gone[table["open_onset_ms"][gone] != NEVER]
-        seen = Seen(open_, np.full(len(open_), -1), np.full(len(open_), now_ms), np.zeros(len(open_)))
+        now, nowhere = np.full(len(open_), now_ms), np.full(len(open_), -1)
+        seen = Seen(open_, nowhere, now, np.zeros(len(open_)), np.full(len(open_), NEVER))
         return self._end(table, seen, lambda _: {"ended_by": "rules"})
 
     def _seen(self, table: Table, rows: Rows, step: Readings) -> Seen:
-        """The new, fine fixes of a step, pair by pair, while the zone's demand holds."""
+        """The new, fine fixes of a step, pair by pair."""
         with_fix = np.flatnonzero(step.has_fix & (step.accuracy_m <= COARSEST_M))
         pairs, owner = self.demands.pairs_of(rows[with_fix])
         place = with_fix[owner]
         fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
-        if not len(pairs):
-            return Seen(pairs, place, fix_ms, np.empty(0))
-        new = (fix_ms // 1000 > table["fix_s"][pairs]) & self.demands.at(pairs, fix_ms)[0]
+        new = fix_ms // 1000 > table["fix_s"][pairs]
         pairs, place, fix_ms = pairs[new], place[new], fix_ms[new]
-        zone = self.demands.zone[pairs]
-        wall_m = self.demands.shapes.signed_distance_m(zone, step.lat[place], step.lon[place])
-        return Seen(pairs, place, fix_ms, wall_m)
+        if not len(pairs):
+            return Seen(pairs, place, fix_ms, np.empty(0), fix_ms)
+        wall_m = self.demands.shapes.signed_distance_m(self.demands.zone[pairs], step.lat[place], step.lon[place])
+        holds, since_ms, _ = self.demands.at(pairs, fix_ms)
+        return Seen(pairs, place, fix_ms, wall_m, np.where(holds, since_ms, NEVER))
 
     def _open(
         self, table: Table, seen: Seen, onset_ms: Times, evidence: Callable[[int], dict[str, Any]]
@@ -127,6 +137,7 @@ class Approach(_Ring):
     nothing any more.
     """
 
+    void_under_new_rules: ClassVar[tuple[str, ...]] = ("room_m",)
     within_s: float = 180.0
     least_mps: float = 0.4
     at_home_s: float = 1_800.0
@@ -161,21 +172,23 @@ class Approach(_Ring):
         left_s = np.divide(room_m, closing_mps, out=np.full(len(room_m), np.inf), where=closing_mps > self.least_mps)
         within = (room_m > 0) & (room_m <= ring_m)
         at_home = self._at_home(table, seen, within)
-        nears = away & within & ~at_home & (left_s <= self.within_s)
+        nears = seen.asked & away & within & ~at_home & (left_s <= self.within_s)
         opens = np.flatnonzero(nears & (table["open_onset_ms"][seen.pairs] == NEVER))
-        ends = np.flatnonzero(
-            ((room_m > AGAIN * ring_m) | (room_m <= 0)) & (table["open_onset_ms"][seen.pairs] != NEVER)
-        )
+        over = ~seen.asked | (room_m > AGAIN * ring_m) | (room_m <= 0)
+        ends = np.flatnonzero(over & (table["open_onset_ms"][seen.pairs] != NEVER))
         table["away"][seen.pairs] = away & ~nears
         table["fix_s"][seen.pairs], table["room_m"][seen.pairs] = seen.at_ms // 1000, room_m
 
         def evidence(at: Pairs) -> Callable[[int], dict[str, Any]]:
-            return lambda n: {
-                "distance_m": round(float(room_m[at[n]]), 1),
-                "ring_m": float(ring_m[at[n]]),
-                "closing_mps": round(float(closing_mps[at[n]]), 2),
-                "threshold_s": self.within_s,
-            }
+            return lambda n: (
+                {
+                    "distance_m": round(float(room_m[at[n]]), 1),
+                    "ring_m": float(ring_m[at[n]]),
+                    "closing_mps": round(float(closing_mps[at[n]]), 2),
+                    "threshold_s": self.within_s,
+                }
+                | _why(seen.asked[at[n]])
+            )
 
         return self._open(table, seen.take(opens), seen.at_ms[opens], evidence(opens)) + self._end(
             table, seen.take(ends), evidence(ends)
@@ -218,20 +231,34 @@ class Dwell(_Ring):
         outside = self._is(ZoneKind.KEEP_OUT)[seen.pairs]
         there = np.where(outside, (seen.wall_m > 0) & (seen.wall_m <= ring_m), seen.wall_m <= 0)
         gone = np.where(outside, (seen.wall_m > AGAIN * ring_m) | (seen.wall_m < -COARSEST_M), seen.wall_m > COARSEST_M)
+        gone |= ~seen.asked
         since = table["since_ms"][seen.pairs]
-        since = np.where(gone, NEVER, np.where(there & (since == NEVER), seen.at_ms, since))
+        # A stay begins at the earliest when the zone begins to ask (yesterday's is not today's), and what lies between
+        # two fixes farther apart than the dwell is not known.
+        apart_s = seen.at_ms / 1000.0 - table["fix_s"][seen.pairs]
+        anew = (since == NEVER) | (since < seen.asked_since_ms) | (apart_s > dwell_s)
+        since = np.where(anew, np.where(there, seen.at_ms, NEVER), since)
         lasted_s = np.where(since == NEVER, 0.0, (seen.at_ms - since) / 1000.0)
-        opens = np.flatnonzero(there & (lasted_s >= dwell_s) & (table["open_onset_ms"][seen.pairs] == NEVER))
+        since = np.where(gone, NEVER, since)
+        opens = np.flatnonzero(there & ~gone & (lasted_s >= dwell_s) & (table["open_onset_ms"][seen.pairs] == NEVER))
         ends = np.flatnonzero(gone & (table["open_onset_ms"][seen.pairs] != NEVER))
         table["since_ms"][seen.pairs], table["fix_s"][seen.pairs] = since, seen.at_ms // 1000
 
         def evidence(at: Pairs) -> Callable[[int], dict[str, Any]]:
-            return lambda n: {
-                "distance_m": round(float(seen.wall_m[at[n]]), 1),
-                "lasted_s": round(float(lasted_s[at[n]])),
-                "threshold_s": float(dwell_s[at[n]]),
-            }
+            return lambda n: (
+                {
+                    "distance_m": round(float(seen.wall_m[at[n]]), 1),
+                    "lasted_s": round(float(lasted_s[at[n]])),
+                    "threshold_s": float(dwell_s[at[n]]),
+                }
+                | _why(seen.asked[at[n]])
+            )
 
         return self._open(table, seen.take(opens), since[opens], evidence(opens)) + self._end(
             table, seen.take(ends), evidence(ends)
         )
+
+
+def _why(asked: np.bool_) -> dict[str, str]:
+    """What ended an alert when it was not its wearer."""
+    return {} if asked else {"ended_by": "schedule"}

@@ -33,7 +33,7 @@ COLUMNS: Final[Columns] = {
 }
 """Belief, evidence against it, since when it runs; the newest fix: second, metres in the zone's plane, radius, speed.
 
-A fix that is told again with an age belongs to the second of the first: it is no new evidence.
+A fix that is told again with an age is no new evidence (``is_new``).
 """
 
 COARSEST_M: Final = 60_000.0
@@ -127,9 +127,15 @@ class Weighed(NamedTuple):
 
 
 def is_new(table: Table, pairs: NDArray[np.intp], fix_ms: Times, age_s: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Which fixes are newer than the newest of their pair; within its second, those told for the first time."""
+    """Which fixes are newer than the newest of their pair; an age in whole seconds makes a repeated one a second newer.
+
+    >>> table = Table.new(np.array([1, 2, 3]), COLUMNS)
+    >>> table["fix_s"][:] = 60
+    >>> is_new(table, np.arange(3), np.array([60_500, 61_500, 62_000]), np.array([0, 30, 30], "f4")).tolist()
+    [True, False, True]
+    """
     later_s = fix_ms // 1000 - table["fix_s"][pairs].astype(np.int64)
-    return np.asarray((later_s > 0) | ((later_s == 0) & (age_s == 0)))
+    return np.asarray(later_s > np.where(age_s > 0, 1, -1))
 
 
 def update(

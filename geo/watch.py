@@ -2,7 +2,7 @@
 
 Score: accumulated log odds of being on the wrong side (``geo.presence``). Threshold: 6.0 to leave, 3.2 to enter, at
 least two fixes. A way that leads through a forbidden zone between two fixes rings as well (``geo.crossing``). Cost:
-about 1 µs a pair and fix; 39 bytes a pair. Unknown is not outside: without a fix recent enough nothing opens, and
+about 1 µs a pair and fix; 40 bytes a pair. Unknown is not outside: without a fix recent enough nothing opens, and
 loss of signal never becomes a breach.
 """
 
@@ -27,6 +27,8 @@ CODES: Final = {
     ZoneKind.KEEP_OUT: AlertCode.ZONE_ENTER,
     ZoneKind.CURFEW: AlertCode.ZONE_CURFEW,
 }
+RINGS: Final = (*CODES.values(), AlertCode.LEAVE_OVERSTAY)
+"""What this detector rings; an open alert remembers its place here, whatever the rules say by the time it ends."""
 Pairs = NDArray[np.intp]
 
 
@@ -53,12 +55,12 @@ class ZoneWatch(Detector):
     config: PresenceConfig = field(default_factory=PresenceConfig)
     crossing: CrossingConfig = field(default_factory=CrossingConfig)
     name: str = "zones"
-    void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_s",)
+    void_under_new_rules: ClassVar[tuple[str, ...]] = ("turn_s", "x_m", "y_m")
 
     @property
     def codes(self) -> frozenset[AlertCode]:
         """One code for each kind of zone that asks something, and one for who is not back."""
-        return frozenset(CODES.values()) | {AlertCode.LEAVE_OVERSTAY}
+        return frozenset(RINGS)
 
     @property
     def keys(self) -> NDArray[np.int64]:
@@ -67,8 +69,13 @@ class ZoneWatch(Detector):
 
     @property
     def columns(self) -> Columns:
-        """Presence, the open alert's onset, and the second in which the demand turns next (0: never asked)."""
-        return {**presence.COLUMNS, "open_onset_ms": (np.int64, NEVER), "turn_s": (np.uint32, 0)}
+        """Presence, the open alert's onset and code, and the second in which the demand turns next (0: never asked)."""
+        return {
+            **presence.COLUMNS,
+            "open_onset_ms": (np.int64, NEVER),
+            "open_code": (np.int8, -1),
+            "turn_s": (np.uint32, 0),
+        }
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Let the windows turn up to each reading, then its fix speak."""
@@ -154,7 +161,9 @@ class ZoneWatch(Detector):
             "depth_m": round(float(through.depth_m[n]), 1),
             "least_depth_m": self.crossing.least_depth_m,
         }
-        opened = self._verdict(pair, int(through.entered_ms[n]), int(at_ms), step, Transition.OPENED, evidence)
+        opened = self._verdict(
+            pair, CODES[ZoneKind.KEEP_OUT], int(through.entered_ms[n]), int(at_ms), step, Transition.OPENED, evidence
+        )
         return opened, opened._replace(transition=Transition.CLEARED)
 
     def _decide(
@@ -169,8 +178,11 @@ class ZoneWatch(Detector):
         onset = table["open_onset_ms"][pairs]
         opens = np.flatnonzero(breach & fresh & (onset == NEVER))
         table["open_onset_ms"][pairs[opens]] = np.maximum(table["since_ms"][pairs[opens]], since[opens])
-        closes = np.flatnonzero(~breach & (onset != NEVER))
+        # What is older than an alert cannot end it, for bands store and forward; it can refute it.
+        closes = np.flatnonzero(~breach & (onset != NEVER) & ((at_ms >= onset) | self._refuted(table, pairs)))
         changed = np.sort(np.concatenate([opens, closes]))
+        for pair in pairs[opens].tolist():
+            table["open_code"][pair] = RINGS.index(self._code(pair, int(table["open_onset_ms"][pair])))
         return self._transition(
             table, pairs[changed], at_ms[changed], step[changed], opened=np.isin(changed, opens), heard=heard
         )
@@ -185,28 +197,36 @@ class ZoneWatch(Detector):
         heard: Heard | None = None,
     ) -> list[Verdict]:
         opening = np.zeros(len(pairs), np.bool_) if opened is None else opened
+        ended = np.where(self._refuted(table, pairs), Transition.RETRACTED, Transition.CLEARED)
         verdicts = [
             self._verdict(
                 int(pair),
+                self._opened_as(table, int(pair)),
                 int(table["open_onset_ms"][pair]),
                 int(at),
                 int(place),
-                Transition.OPENED if opens else Transition.CLEARED,
+                Transition.OPENED if opens else Transition(ends),
                 self._evidence(table, int(pair), int(at), heard),
             )
-            for pair, at, place, opens in zip(pairs, at_ms, step, opening, strict=True)
+            for pair, at, place, opens, ends in zip(pairs, at_ms, step, opening, ended, strict=True)
         ]
         table["open_onset_ms"][pairs[~opening]] = NEVER
         return verdicts
 
     def _verdict(
-        self, pair: int, onset_ms: int, at_ms: int, step: int, transition: Transition, evidence: dict[str, Any]
+        self,
+        pair: int,
+        code: AlertCode,
+        onset_ms: int,
+        at_ms: int,
+        step: int,
+        transition: Transition,
+        evidence: dict[str, Any],
     ) -> Verdict:
         zone = self.demands.zones[self.demands.zone[pair]]
-        overdue = zone.kind is ZoneKind.KEEP_IN and not self.demands.came_back(pair, onset_ms)
         return Verdict(
             row=int(self.demands.row[pair]),
-            code=AlertCode.LEAVE_OVERSTAY if overdue else CODES[zone.kind],
+            code=code,
             transition=transition,
             onset_ms=onset_ms,
             at_ms=at_ms,
@@ -215,6 +235,21 @@ class ZoneWatch(Detector):
             rule_version=zone.version,
             evidence=evidence,
         )
+
+    def _code(self, pair: int, onset_ms: int) -> AlertCode:
+        zone = self.demands.zones[self.demands.zone[pair]]
+        overdue = zone.kind is ZoneKind.KEEP_IN and not self.demands.came_back(pair, onset_ms)
+        return AlertCode.LEAVE_OVERSTAY if overdue else CODES[zone.kind]
+
+    def _opened_as(self, table: Table, pair: int) -> AlertCode:
+        """The name under which the open alert was told, whatever the rules say by now."""
+        code = int(table["open_code"][pair])
+        return RINGS[code] if code >= 0 else self._code(pair, int(table["open_onset_ms"][pair]))
+
+    def _refuted(self, table: Table, pairs: Pairs) -> NDArray[np.bool_]:
+        """Where late fixes showed that the wearer was on the right side before the open alert began."""
+        right = (table["presence"][pairs] != self.demands.wrong_side[pairs]) & (table["presence"][pairs] >= 0)
+        return np.asarray(right & (table["since_ms"][pairs] < table["open_onset_ms"][pairs]))
 
     def _circumstances(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
         """What was asked, and the newest fix known."""
@@ -232,7 +267,7 @@ class ZoneWatch(Detector):
 
     def _newest(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
         fix_s = int(table["fix_s"][pair])
-        if not fix_s:
+        if not fix_s or np.isnan(table["x_m"][pair]):
             return {}
         accuracy_m = float(table["accuracy_m"][pair])
         here = (np.array([table[name][pair]], np.float64) for name in ("x_m", "y_m"))
@@ -247,9 +282,10 @@ class ZoneWatch(Detector):
     def _evidence(self, table: Table, pair: int, at_ms: int, heard: Heard | None) -> dict[str, Any]:
         evidence = self._circumstances(table, pair, at_ms)
         spoke = np.flatnonzero(heard.pairs == pair) if heard else np.empty(0, np.intp)
-        if heard is None or not len(spoke):
+        n = int(spoke[0]) if len(spoke) else -1
+        if heard is None or n < 0 or heard.weighed.score[n] < heard.weighed.threshold[n]:
+            # The belief is older: what changed is the demand, or that the wearer is heard again.
             return evidence | {"decided_by": "window"}
-        n = int(spoke[0])
         score = float(heard.weighed.score[n])
         return evidence | {
             "decided_by": "fix",
@@ -264,7 +300,7 @@ class ZoneWatch(Detector):
     def _before(self, heard: Heard, n: int, pair: int) -> list[dict[str, Any]]:
         """The fix before the deciding one: with it, the two that decide at the least."""
         fix_s = int(heard.before["fix_s"][n])
-        if not fix_s:
+        if not fix_s or np.isnan(heard.before["x_m"][n]):
             return []
         x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
         speed_mps = heard.before["speed_mps"][n : n + 1].astype(np.float32)

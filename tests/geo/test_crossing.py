@@ -103,6 +103,12 @@ def test_who_passes_through_where_they_should_be_has_crossed_nothing(kind: ZoneK
     assert walker.fixes([-900, -600, -300, 300, 600, 900]).verdicts == []
 
 
+def test_a_way_through_a_place_to_be_is_leaving_it_and_no_crossing() -> None:
+    walker = watch(circle("home", ZoneKind.KEEP_IN, radius_m=60.0)).fixes([-300, 300, -300, 300])
+    assert walker.codes() == [("zone.exit", "opened")]
+    assert "crossing" not in walker.verdicts[0].evidence
+
+
 def test_to_and_fro_through_a_zone_is_an_alert_each_time_and_never_two_at_once() -> None:
     walker = watch(THIN).fixes([-300, 300, -300, 300])
     assert walker.codes() == OPENED_AND_CLEARED * 3

@@ -78,11 +78,11 @@ def test_a_place_in_gcj02_lies_where_it_means() -> None:
 
 @pytest.mark.parametrize("places", [pytest.param((), id="anywhere"), pytest.param((WORK,), id="with places")])
 def test_a_court_prohibition_is_never_suspended(places) -> None:
-    forbidden = circle("school", ZoneKind.KEEP_OUT, place(2000), radius_m=150.0)
+    forbidden = circle("school", ZoneKind.KEEP_OUT, place(2100), radius_m=150.0)
     demands = rules_for(forbidden, leaves=[leave(0, HOUR, *places)]).demands
     assert holds(demands, 0.5 * HOUR)[0]
-    assert eased_m(demands, 0.5 * HOUR, 2000.0) == pytest.approx(-150.0, abs=0.1)
-    assert eased_m(demands, 0.5 * HOUR, 2500.0) == pytest.approx(350.0, abs=0.1)
+    assert eased_m(demands, 0.5 * HOUR, 2100.0) == pytest.approx(-150.0, abs=0.1)
+    assert eased_m(demands, 0.5 * HOUR, 1900.0) == pytest.approx(50.0, abs=0.1)
 
 
 @pytest.mark.parametrize("kind", [ZoneKind.KEEP_IN, ZoneKind.CURFEW])

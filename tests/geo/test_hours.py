@@ -156,6 +156,10 @@ def test_a_night_that_began_before_a_day_off_ends_in_its_morning() -> None:
     ]
 
 
+def test_a_night_that_began_before_the_days_asked_for_is_found() -> None:
+    assert hours_held(NIGHT, "2026-11-24T00:00+08:00", "2026-11-24T12:00+08:00") == ["23T14:00-23T22:00"]
+
+
 def test_a_night_of_an_exception_runs_into_the_next_day() -> None:
     long_night = with_exceptions(dated(FREE, ("20:00", "09:00")), week=NIGHT)
     assert holds(long_night, "2026-11-26T08:59:59+08:00")

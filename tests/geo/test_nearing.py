@@ -54,6 +54,16 @@ def test_who_would_take_long_to_the_line_is_not_near_it() -> None:
     assert opened[0].evidence["distance_m"] <= 0.5 * opened[0].evidence["threshold_s"]
 
 
+def test_who_creeps_up_all_the_way_is_taken_for_wander() -> None:
+    creep = [700.0 - 18 * n for n in range(34)]  # 0.3 m/s
+    assert approach(SCHOOL).fixes(creep).verdicts == []
+
+
+def test_who_steps_back_over_the_line_and_turns_round_has_not_come_again() -> None:
+    walker = approach(SCHOOL).fixes([900, 700, 500, 350, 200, 50, 250, 150])
+    assert walker.codes() == [RANG, ENDED]
+
+
 def test_who_lives_in_the_ring_is_told_nothing_when_they_come_home() -> None:
     walker = approach(SCHOOL).fixes([250.0] * 32)
     walker.fixes([600, 1200, 1200, 600, 250, 250, 1200, 600, 250], start_s=3600)
@@ -155,6 +165,10 @@ def test_a_stay_is_measured_in_the_time_of_its_fixes_not_of_their_arrival() -> N
     walker.fix(3600, 20, age_s=3600 - 60 * 14)
     assert walker.verdicts == []
     assert walker.fix(3660, 20, age_s=3660 - 960).told() == [("zone.dwell", "opened", 60.0, 960.0)]
+
+
+def test_two_fixes_with_a_long_silence_between_are_no_stay() -> None:
+    assert dwell(OFFICE).fixes([500.0, 20.0]).fix(4_000, 20).verdicts == []
 
 
 def test_yesterdays_stay_is_not_todays() -> None:
