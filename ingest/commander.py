@@ -5,29 +5,25 @@ command id. It keeps the order a band. With MQTT 5 the broker, too, drops a comm
 when it has expired.
 """
 
-import socket
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 import cbor2
 import msgspec
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.client import BrokerConfig, connect, new_client
 from ingest.decode.native import printable
-from ingest.session import BrokerConfig
 from schemas.commands import HeardAck
 from schemas.topics import PREFIX, SHARE_GROUP, Channel, Topic, parse_topic
 from schemas.wire import CONTENT_TYPE_CBOR, MAX_PAYLOAD_BYTES, Command, CommandAck, encode_json
 
 _log: Final = structlog.get_logger(__name__)
-_KEEPALIVE_S: Final = 30
-_SESSION_EXPIRY_S: Final = 7 * 86_400
 _IN_FLIGHT: Final = 1_000
 _CBOR_MAP: Final = range(0xA0, 0xC0)
 _JSON: Final = msgspec.json.Decoder(CommandAck)
@@ -59,14 +55,7 @@ class Commander:
 
     def open(self) -> None:
         """Connect in the background, and again whenever the connection is lost."""
-        extra: dict[str, Any] = {}
-        if self._broker.version == "5":
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = _SESSION_EXPIRY_S
-            properties.ReceiveMaximum = self._broker.receive_maximum
-            extra = {"clean_start": False, "properties": properties}
-        self._client.connect_async(self._broker.host, self._broker.port, _KEEPALIVE_S, **extra)
-        self._client.loop_start()
+        connect(self._client, self._broker)
 
     def close(self) -> None:
         """Disconnect; the broker keeps the session and every answer that we did not acknowledge."""
@@ -108,28 +97,15 @@ class Commander:
                 self._client.ack(delivery.mid, delivery.qos)
 
     def _expiring(self, valid_s: float) -> Properties | None:
-        if self._broker.version != "5":
+        if not self._broker.is_5:
             return None
         properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
         properties.MessageExpiryInterval = max(1, round(valid_s))
         return properties
 
     def _new_client(self, client_id: str, broker: BrokerConfig) -> Client:
-        five = broker.version == "5"
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if five else False,
-            protocol=MQTTv5 if five else MQTTv311,
-            manual_ack=True,
-        )
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        if broker.tls_ca is not None:
-            client.tls_set(ca_certs=broker.tls_ca)
+        client = new_client(client_id, broker)
         client.max_inflight_messages_set(_IN_FLIGHT)
-        client.reconnect_delay_set(min_delay=1, max_delay=10)
-        client.on_socket_open = _without_delay
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
@@ -200,8 +176,3 @@ def hear_ack(topic: str, payload: bytes, content_type: str | None = None) -> Hea
 
 def _printable(ack: CommandAck) -> CommandAck:
     return msgspec.structs.replace(ack, detail=printable(ack.detail)) if isinstance(ack.detail, str) else ack
-
-
-def _without_delay(_client: Client, _data: object, sock: object) -> None:
-    """Nagle's algorithm would hold every command back for 40 ms."""
-    cast("socket.socket", sock).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -15,9 +15,10 @@ from typing import Final, NamedTuple
 import structlog
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
+from ingest.client import BrokerConfig
 from ingest.directory import Directory
 from ingest.journal import Journal
-from ingest.session import BrokerConfig, Delivery, Session
+from ingest.session import Delivery, Session
 from ingest.vet import Batch, VetConfig, vet
 from schemas.judging import Heartbeat
 from schemas.readings import Readings

@@ -5,45 +5,22 @@ something within one connection only, so whatever an old connection delivered is
 acknowledged: it comes again.
 """
 
-import socket
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Final, Literal, cast
+from typing import Final
 
 import structlog
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage, MQTTv5, MQTTv311
-from paho.mqtt.enums import CallbackAPIVersion
-from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.client import BrokerConfig, connect, new_client
 from ingest.vet import Message
 from schemas.topics import up_filter
 
 _log: Final = structlog.get_logger(__name__)
-_KEEPALIVE_S: Final = 30
-_SESSION_EXPIRY_S: Final = 7 * 86_400
-
-
-@dataclass(frozen=True, slots=True)
-class BrokerConfig:
-    """Where the broker is and how it is spoken to; ``receive_maximum`` bounds what waits unacknowledged.
-
-    ``shared`` splits the bands' messages among all sessions of the share group (MQTT 5 only). A session
-    alone does better without: Mosquitto forgets the shared subscriptions of absent sessions when it
-    restarts, and then drops what it acknowledged to bands until one is back (ADR 0009).
-    """
-
-    host: str
-    port: int
-    version: Literal["5", "3.1.1"] = "5"
-    username: str | None = None
-    password: str | None = None
-    tls_ca: str | None = None
-    receive_maximum: int = 2_000
-    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +47,7 @@ class Session:
 
     def open(self) -> None:
         """Connect in the background, and again whenever the connection is lost."""
-        five = self._broker.version == "5"
-        properties = None
-        if five:
-            properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-            properties.SessionExpiryInterval = _SESSION_EXPIRY_S
-            properties.ReceiveMaximum = self._broker.receive_maximum
-        extra: dict[str, Any] = {"clean_start": False, "properties": properties} if five else {}
-        self._client.connect_async(self._broker.host, self._broker.port, _KEEPALIVE_S, **extra)
-        self._client.loop_start()
+        connect(self._client, self._broker)
 
     def close(self) -> None:
         """Disconnect; the broker keeps the session and everything unacknowledged."""
@@ -101,20 +70,7 @@ class Session:
         return self._connected_ms if not self._queue else None
 
     def _new_client(self, client_id: str, broker: BrokerConfig) -> Client:
-        five = broker.version == "5"
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=client_id,
-            clean_session=None if five else False,
-            protocol=MQTTv5 if five else MQTTv311,
-            manual_ack=True,
-        )
-        if broker.username is not None:
-            client.username_pw_set(broker.username, broker.password)
-        if broker.tls_ca is not None:
-            client.tls_set(ca_certs=broker.tls_ca)
-        client.reconnect_delay_set(min_delay=1, max_delay=10)
-        client.on_socket_open = _without_delay
+        client = new_client(client_id, broker)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
@@ -146,8 +102,3 @@ class Session:
         content_type = getattr(message.properties, "ContentType", None) if message.properties else None
         received = Message(message.topic, bytes(message.payload), self._now_ms(), content_type)
         self._queue.append(Delivery(received, message.mid, message.qos, self._connection))
-
-
-def _without_delay(_client: Client, _data: object, sock: object) -> None:
-    """Nagle's algorithm would hold every acknowledgement back for 40 ms."""
-    cast("socket.socket", sock).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

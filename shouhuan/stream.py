@@ -18,9 +18,9 @@ from flows.control import ControlSource
 from flows.dataflow import JudgeConfig, supervision
 from flows.sinks import AlertSink
 from geo.sampling import SamplingConfig
+from ingest.client import BrokerConfig
 from ingest.commander import Commander
 from ingest.mqtt import MqttSource, SourceConfig
-from ingest.session import BrokerConfig
 from ingest.vet import VetConfig
 from shouhuan.clock import now, now_ms
 from shouhuan.registry_watch import RegistryWatch

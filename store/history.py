@@ -21,7 +21,7 @@ from schemas.registry import NumberedRegistry
 from store.acts import Act
 from store.connection import Connection, scalar
 from store.copy import SERIES, Series
-from store.registry_tables import TABLES, Current, Table
+from store.registry_tables import TABLES, Current, document
 
 CLOCK_AHEAD: Final = timedelta(days=1)
 """No reading is stored whose band's clock was further ahead of ours."""
@@ -169,7 +169,7 @@ def versions(connection: Connection) -> list[Version]:
 
 def registry_as_of(connection: Connection, version: Version) -> NumberedRegistry:
     """What was believed from a version until the next one, numbered as ``store.registry.load_registry`` does."""
-    row = connection.execute(_registry_as_of(), {"version": version.number, "moment": version.since}).fetchone()
+    row = connection.execute(_REGISTRY_AS_OF, {"version": version.number, "moment": version.since}).fetchone()
     believed = msgspec.json.decode(row[0] if row else b"", type=Current)
     return NumberedRegistry(believed.registry, believed.device_no, believed.wearer_no, believed.version)
 
@@ -212,35 +212,10 @@ def _column(column: str, reading: str) -> sql.Composed:
 
 _READINGS: Final = _readings()
 _BELIEVED: Final = sql.SQL("version <= %(version)s AND (upper_inf(recorded) OR upper(recorded) > %(moment)s)")
+_REGISTRY_AS_OF: Final = document(_BELIEVED, sql.SQL("%(version)s::bigint"))
 _EVER: Final = sql.SQL(" UNION ALL ").join(
     sql.SQL("SELECT version, lower(recorded) AS since FROM {}").format(sql.Identifier(table.name)) for table in TABLES
 )
 _VERSIONS: Final = sql.SQL(
     "SELECT version, min(since) FROM ({}) AS rows WHERE since IS NOT NULL GROUP BY version ORDER BY version"
 ).format(_EVER)
-
-
-def _registry_as_of() -> sql.Composed:
-    parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table)) for table in TABLES)
-    return sql.SQL(
-        "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
-        "'version', %(version)s::bigint)::text"
-    ).format(parts, _numbers("device", "device_no"), _numbers("wearer", "wearer_no"))
-
-
-def _objects(table: Table) -> sql.Composed:
-    columns: list[sql.Composable] = [sql.Identifier(name) for name in table.fields]
-    if "valid_from" in table.type.__struct_fields__:
-        columns += [sql.SQL("lower(validity) AS valid_from"), sql.SQL("upper(validity) AS valid_to")]
-    if "version" in table.type.__struct_fields__:
-        columns.append(sql.SQL("version"))
-    order = sql.Identifier(table.number) if table.number else sql.SQL("1, version")
-    return sql.SQL(
-        "SELECT coalesce(json_agg(thing), '[]') FROM (SELECT {} FROM {} WHERE {} ORDER BY {}) AS thing"
-    ).format(sql.SQL(", ").join(columns), sql.Identifier(table.name), _BELIEVED, order)
-
-
-def _numbers(table: str, number: str) -> sql.Composed:
-    return sql.SQL("SELECT coalesce(json_object_agg(id, {}), '{{}}') FROM {} WHERE {}").format(
-        sql.Identifier(number), sql.Identifier(table), _BELIEVED
-    )

@@ -28,6 +28,7 @@ from store.registry_parts import KEYS, key_of
 
 _NOT_COLUMNS: Final = {"valid_from", "valid_to", "version"}
 _JSON: Final = {"windows", "exceptions", "holiday_windows", "dates", "geometry", "wearers", "places"}
+_NOW: Final = sql.SQL("upper_inf(recorded)")
 
 
 class Table(NamedTuple):
@@ -83,7 +84,7 @@ class Current(msgspec.Struct, frozen=True):
 
 def read_current(connection: Connection) -> Current:
     """The current rows of all tables in one statement, so that no import can come between two of them."""
-    row = connection.execute(_statement()).fetchone()
+    row = connection.execute(document(_NOW, _version())).fetchone()
     return msgspec.json.decode(row[0] if row else b"", type=Current)
 
 
@@ -113,12 +114,13 @@ def insert_rows(connection: Connection, table: Table, rows: list[list[Any]]) -> 
             copy.write_row(row)
 
 
-def _statement() -> sql.Composed:
-    parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table)) for table in TABLES)
+def document(believed: sql.Composable, version: sql.Composable) -> sql.Composed:
+    """The statement that answers a ``Current`` from the rows that a condition holds for."""
+    parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table, believed)) for table in TABLES)
     return sql.SQL(
         "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
         "'version', ({}))::text"
-    ).format(parts, _numbers("device", "device_no"), _numbers("wearer", "wearer_no"), _version())
+    ).format(parts, _numbers("device", "device_no", believed), _numbers("wearer", "wearer_no", believed), version)
 
 
 def _version() -> sql.Composed:
@@ -128,7 +130,7 @@ def _version() -> sql.Composed:
     return sql.SQL("SELECT coalesce(max(v), 0) FROM ({}) AS versions").format(versions)
 
 
-def _objects(table: Table) -> sql.Composed:
+def _objects(table: Table, believed: sql.Composable) -> sql.Composed:
     columns: list[sql.Composable] = [sql.Identifier(name) for name in table.fields]
     if "valid_from" in table.type.__struct_fields__:
         columns += [sql.SQL("lower(validity) AS valid_from"), sql.SQL("upper(validity) AS valid_to")]
@@ -136,13 +138,13 @@ def _objects(table: Table) -> sql.Composed:
         columns.append(sql.SQL("version"))
     order = sql.Identifier(table.number) if table.number else sql.SQL("1, version")
     return sql.SQL(
-        "SELECT coalesce(json_agg(thing), '[]') FROM (SELECT {} FROM {} WHERE upper_inf(recorded) ORDER BY {}) AS thing"
-    ).format(sql.SQL(", ").join(columns), sql.Identifier(table.name), order)
+        "SELECT coalesce(json_agg(thing), '[]') FROM (SELECT {} FROM {} WHERE {} ORDER BY {}) AS thing"
+    ).format(sql.SQL(", ").join(columns), sql.Identifier(table.name), believed, order)
 
 
-def _numbers(table: str, number: str) -> sql.Composed:
-    return sql.SQL("SELECT coalesce(json_object_agg(id, {}), '{{}}') FROM {} WHERE upper_inf(recorded)").format(
-        sql.Identifier(number), sql.Identifier(table)
+def _numbers(table: str, number: str, believed: sql.Composable) -> sql.Composed:
+    return sql.SQL("SELECT coalesce(json_object_agg(id, {}), '{{}}') FROM {} WHERE {}").format(
+        sql.Identifier(number), sql.Identifier(table), believed
     )
 
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.reasoncodes import ReasonCode
 
+from ingest.client import BrokerConfig
 from ingest.commander import AckDelivery, Commander, hear_ack
-from ingest.session import BrokerConfig
 from schemas.topics import Channel, Topic
 from schemas.wire import CONTENT_TYPE_CBOR, Command, CommandType
 from tests.listener import listening
