@@ -7,8 +7,8 @@ from math import inf
 from typing import Self
 
 from alerts.incidents import closes_itself
+from evaluation.intervals import per_day, resample
 from evaluation.matching import CLOSES_AFTER_S
-from evaluation.metrics import per_day, resample
 from evaluation.outcome import Event, Found, Load
 from schemas.alerts import KINDS, Cause, Priority
 

@@ -21,8 +21,9 @@ from evaluation.injection import injected_cases
 from evaluation.markdown import as_markdown
 from evaluation.outcome import Evaluation
 from evaluation.page import as_html
-from evaluation.realism import as_markdown as realism_markdown
-from evaluation.realism import day_samples, realism_report
+from evaluation.realism.days import day_samples
+from evaluation.realism.report import as_markdown as realism_markdown
+from evaluation.realism.report import realism_report
 from evaluation.stored import store, worse
 from evaluation.table import print_table
 from schemas.readings import Readings

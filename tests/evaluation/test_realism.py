@@ -6,24 +6,19 @@ import numpy as np
 import pytest
 
 from evaluation.outcome import Interval
-from evaluation.realism import (
-    DAY_MIN,
+from evaluation.realism.days import DAY_MIN, DaySample, day_samples, fitbit_days
+from evaluation.realism.features import (
     HOUR_NAMES,
-    DaySample,
     Features,
-    as_markdown,
-    compare,
-    day_samples,
-    fitbit_days,
     hour_features,
     lifesnaps_hours,
     lifesnaps_nights,
-    marginal_targets,
-    marginals,
     minute_features,
     night_features,
-    realism_report,
 )
+from evaluation.realism.report import as_markdown, realism_report
+from evaluation.realism.targets import marginal_targets
+from evaluation.realism.two_sample import compare, marginals
 from schemas.readings import Readings
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
