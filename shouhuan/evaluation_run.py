@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -103,6 +104,8 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
         raise typer.BadParameter("give --scenario, --capture or --recordings")
     if options.realism and options.recordings is None:
         raise typer.BadParameter("--realism compares with real people's days: give their --recordings")
+    if options.realism and find_spec("sklearn") is None:
+        raise typer.BadParameter("--realism needs scikit-learn: `pip install scikit-learn`, or run it after `make setup`")
     return sources
 
 
