@@ -105,7 +105,7 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
     if options.realism and options.recordings is None:
         raise typer.BadParameter("--realism compares with real people's days: give their --recordings")
     if options.realism and find_spec("sklearn") is None:
-        raise typer.BadParameter("--realism needs scikit-learn: `pip install scikit-learn`, or run it after `make setup`")
+        raise typer.BadParameter("--realism needs scikit-learn: `pip install scikit-learn`, or `make setup`")
     return sources
 
 
