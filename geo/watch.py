@@ -181,6 +181,8 @@ class ZoneWatch(Detector):
         # What is older than an alert cannot end it, for bands store and forward; it can refute it.
         closes = np.flatnonzero(~breach & (onset != NEVER) & ((at_ms >= onset) | self._refuted(table, pairs)))
         changed = np.sort(np.concatenate([opens, closes]))
+        # A fix from before the alert that refutes it ends it where it began.
+        at_ms = np.maximum(at_ms, table["open_onset_ms"][pairs])
         for pair in pairs[opens].tolist():
             table["open_code"][pair] = RINGS.index(self._code(pair, int(table["open_onset_ms"][pair])))
         return self._transition(
