@@ -13,7 +13,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 from paho.mqtt.client import Client, MQTTv5
@@ -22,6 +24,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
+from bench.broker import mosquitto, until
 from schemas.registry import ZoneKind
 from schemas.topics import up_filter
 from shouhuan.clock import now, now_ms
@@ -36,18 +39,12 @@ BANDS = 1_000
 BACKLOG = 60_000
 PACED_S = 15.0
 RATE = 1_000.0
-BROKER = """
-listener {port} 127.0.0.1
-allow_anonymous true
-max_inflight_messages 0
-max_queued_messages 0
-set_tcp_nodelay true
-"""
+_until: Final = partial(until, patience_s=120.0, look_every_s=0.01)
 
 
 def run() -> dict[str, dict[str, float]]:
     world.START = now()
-    with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder, _mosquitto(Path(folder)) as port:
+    with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder, mosquitto(Path(folder)) as port:
         bare = _bare_per_s(port)
         with postgres(Path(folder) / "pg") as url:
             migrate(url)
@@ -195,14 +192,6 @@ def _connections(url: str) -> int:
         return int(scalar(connection, "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"))
 
 
-def _until(condition: object, patience_s: float = 120.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():  # type: ignore[operator]
-        if time.monotonic() > deadline:
-            raise TimeoutError("the benchmark waited in vain")
-        time.sleep(0.01)
-
-
 @contextmanager
 def _stream(environment: dict[str, str]) -> Iterator[None]:
     worker = subprocess.Popen([sys.executable, "-m", "shouhuan", "stream"], env={**os.environ, **environment})
@@ -211,18 +200,3 @@ def _stream(environment: dict[str, str]) -> Iterator[None]:
     finally:
         worker.terminate()
         worker.wait(30)
-
-
-@contextmanager
-def _mosquitto(folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    (folder / "mosquitto.conf").write_text(BROKER.format(port=port), encoding="utf-8")
-    broker = subprocess.Popen(["mosquitto", "-c", str(folder / "mosquitto.conf")], stderr=subprocess.DEVNULL)
-    try:
-        time.sleep(1.0)
-        yield port
-    finally:
-        broker.terminate()
-        broker.wait(10)

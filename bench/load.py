@@ -7,7 +7,6 @@ whatever is under test would. Needs Mosquitto on the PATH.
 
 import multiprocessing
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +19,7 @@ from typing import Any, NamedTuple
 from paho.mqtt.client import Client, MQTTv311
 from paho.mqtt.enums import CallbackAPIVersion
 
+from bench.broker import mosquitto, until
 from schemas.wire import DeviceStatus, Fix, Reading, Uplink, Vitals, encode_json
 from simulator.bulk import open_bulk
 from simulator.link import Broker
@@ -29,13 +29,6 @@ ROUNDS = 3
 BANDS = 10_000
 TURN = 1_024
 WAITING = 20_000
-BROKER = """
-listener {port} 127.0.0.1
-allow_anonymous true
-max_inflight_messages 0
-max_queued_messages 0
-set_tcp_nodelay true
-"""
 
 
 class Cost(NamedTuple):
@@ -53,7 +46,7 @@ def run() -> dict[str, dict[str, float]]:
     for connections in (1, 2, 4):
         bulk = partial(_bulk, connections=connections, topics=raw_topics, bodies=bodies)
         publishers[f"bulk, {connections} connection{'s' * (connections > 1)}"] = bulk
-    with tempfile.TemporaryDirectory(prefix="sh-") as folder, _mosquitto(Path(folder)) as port:
+    with tempfile.TemporaryDirectory(prefix="sh-") as folder, mosquitto(Path(folder)) as port:
         alone = {name: _best(publish, port) for name, publish in publishers.items()}
         heard = {name: _best_heard(publish, port) for name, publish in publishers.items()}
     return {
@@ -96,13 +89,13 @@ def _paho(port: int, topics: Sequence[str], bodies: Sequence[bytes]) -> Cost:
     client.on_publish = count
     client.connect("127.0.0.1", port)
     client.loop_start()
-    _until(client.is_connected)
+    until(client.is_connected)
     began = _now()
     for published, (topic, body) in enumerate(zip(topics, bodies, strict=True)):
         client.publish(topic, body, qos=1)
         if published % TURN == 0:
-            _until(partial(has_room, published))
-    _until(lambda: acknowledged == len(topics))
+            until(partial(has_room, published))
+    until(lambda: acknowledged == len(topics))
     cost = _since(began)
     client.disconnect()
     client.loop_stop()
@@ -157,30 +150,6 @@ def _since(began: Cost) -> Cost:
     return Cost(now.seconds - began.seconds, now.cpu_s - began.cpu_s)
 
 
-def _until(condition: Callable[[], bool], patience_s: float = 60.0) -> None:
-    deadline = time.monotonic() + patience_s
-    while not condition():
-        if time.monotonic() > deadline:
-            raise TimeoutError("the benchmark waited in vain")
-        time.sleep(0.001)
-
-
-@contextmanager
-def _mosquitto(folder: Path) -> Iterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    settings = folder / "mosquitto.conf"
-    settings.write_text(BROKER.format(port=port), encoding="utf-8")
-    broker = subprocess.Popen(["mosquitto", "-c", str(settings)], stderr=subprocess.DEVNULL)
-    try:
-        _until(lambda: _answers(port))
-        yield port
-    finally:
-        broker.terminate()
-        broker.wait(10)
-
-
 @contextmanager
 def _subscriber(port: int) -> Iterator[None]:
     spawn = multiprocessing.get_context("spawn")
@@ -208,8 +177,3 @@ def _listen(port: int, listening: Event) -> None:
     client.connect("127.0.0.1", port)
     client.subscribe("wb/#", qos=1)
     client.loop_forever()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
