@@ -7,6 +7,7 @@ Both are low: they tell an operator where to look, not that anything was broken.
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, ClassVar, Final, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from geo.demands import Demands
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
-from schemas.registry import ZoneKind
+from schemas.registry import Zone, ZoneKind
 
 COARSEST_M: Final = 50.0
 AGAIN: Final = 1.25
@@ -85,7 +86,7 @@ class _Ring(Detector):
         with_fix = np.flatnonzero(step.has_fix & (step.accuracy_m <= COARSEST_M))
         pairs, owner = self.demands.pairs_of(rows[with_fix])
         place = with_fix[owner]
-        fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
+        fix_ms = step.fix_ms[place]
         new = fix_ms // 1000 > table["fix_s"][pairs]
         pairs, place, fix_ms = pairs[new], place[new], fix_ms[new]
         if not len(pairs):
@@ -120,12 +121,14 @@ class _Ring(Detector):
             evidence={"zone_name": zone.name, "zone_version": zone.version} | evidence,
         )
 
-    def _of_zones(self, value: Callable[[int], float]) -> Floats:
-        """A number of each zone, one a pair."""
-        return np.array([value(number) for number in range(len(self.demands.zones))], np.float64)[self.demands.zone]
+    @cached_property
+    def _keep_out(self) -> Flags:
+        """Whether each pair's zone is one to stay out of."""
+        return np.array([zone.kind is ZoneKind.KEEP_OUT for zone in self.demands.zones], np.bool_)[self.demands.zone]
 
-    def _is(self, kind: ZoneKind) -> Flags:
-        return np.array([zone.kind is kind for zone in self.demands.zones], np.bool_)[self.demands.zone]
+    def _of_zones(self, value: Callable[[Zone], float]) -> Floats:
+        """A number of each zone, one a pair."""
+        return np.array([value(zone) for zone in self.demands.zones], np.float64)[self.demands.zone]
 
 
 @dataclass(frozen=True)
@@ -164,8 +167,8 @@ class Approach(_Ring):
         seen = self._seen(table, rows, step)
         if not len(seen.pairs):
             return []
-        ring_m = self._of_zones(lambda n: self.demands.zones[n].approach_m or 0.0)[seen.pairs]
-        room_m = np.where(self._is(ZoneKind.KEEP_OUT)[seen.pairs], seen.wall_m, -seen.wall_m)
+        ring_m = self._ring_m[seen.pairs]
+        room_m = np.where(self._keep_out[seen.pairs], seen.wall_m, -seen.wall_m)
         apart_s = seen.at_ms / 1000.0 - table["fix_s"][seen.pairs]
         closing_mps = (table["room_m"][seen.pairs] - room_m) / apart_s
         away = table["away"][seen.pairs] | (room_m > AGAIN * ring_m)
@@ -193,6 +196,10 @@ class Approach(_Ring):
         return self._open(table, seen.take(opens), seen.at_ms[opens], evidence(opens)) + self._end(
             table, seen.take(ends), evidence(ends)
         )
+
+    @cached_property
+    def _ring_m(self) -> Floats:
+        return self._of_zones(lambda zone: zone.approach_m or 0.0)
 
     def _at_home(self, table: Table, seen: Seen, within: Flags) -> Flags:
         """Who has ever stayed in the ring so long that it is theirs."""
@@ -226,9 +233,7 @@ class Dwell(_Ring):
         seen = self._seen(table, rows, step)
         if not len(seen.pairs):
             return []
-        dwell_s = self._of_zones(lambda n: self.demands.zones[n].dwell_s or np.inf)[seen.pairs]
-        ring_m = self._of_zones(lambda n: self.demands.zones[n].approach_m or LINGER_M)[seen.pairs]
-        outside = self._is(ZoneKind.KEEP_OUT)[seen.pairs]
+        dwell_s, ring_m, outside = self._dwell_s[seen.pairs], self._ring_m[seen.pairs], self._keep_out[seen.pairs]
         there = np.where(outside, (seen.wall_m > 0) & (seen.wall_m <= ring_m), seen.wall_m <= 0)
         gone = np.where(outside, (seen.wall_m > AGAIN * ring_m) | (seen.wall_m < -COARSEST_M), seen.wall_m > COARSEST_M)
         gone |= ~seen.asked
@@ -257,6 +262,14 @@ class Dwell(_Ring):
         return self._open(table, seen.take(opens), since[opens], evidence(opens)) + self._end(
             table, seen.take(ends), evidence(ends)
         )
+
+    @cached_property
+    def _dwell_s(self) -> Floats:
+        return self._of_zones(lambda zone: zone.dwell_s or np.inf)
+
+    @cached_property
+    def _ring_m(self) -> Floats:
+        return self._of_zones(lambda zone: zone.approach_m or LINGER_M)
 
 
 def _why(asked: np.bool_) -> dict[str, str]:

@@ -148,8 +148,7 @@ class Sampling:
 
     def _heed(self, table: Table, rows: Rows, step: Readings) -> _Fixes:
         """The fixes that say something about now, each with its wall."""
-        age_ms = (np.nan_to_num(step.age_s) * 1000.0).astype(np.int64)
-        fix_ms = step.event_ms - age_ms
+        fix_ms = step.fix_ms
         live = step.ingest_ms - fix_ms <= self.config.live_s * 1000.0
         says = step.has_fix & live & (step.accuracy_m <= self.config.coarse_m) & (fix_ms > table["fix_ms"][rows])
         at = np.flatnonzero(says)

@@ -88,11 +88,11 @@ class ZoneWatch(Detector):
         at_ms = step.event_ms[place]
         fixes = self._fixes(pairs, step, place)
         new = presence.is_new(table, pairs, fixes.fix_ms, step.age_s[place])
-        verdicts += self._passing(table, pairs[new], at_ms[new], place[new], fixes.take(new))
-        before = {name: table[name][pairs[new]].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
-        wrong_side = self.demands.wrong_side[pairs[new]]
-        weighed = presence.update(table, pairs[new], wrong_side, fixes.take(new), self.config)
-        heard = Heard(pairs[new], place[new], fixes.take(new), weighed, before)
+        told, told_by, fixes = pairs[new], place[new], fixes.take(new)
+        verdicts += self._passing(table, told, at_ms[new], told_by, fixes)
+        before = {name: table[name][told].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
+        weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config)
+        heard = Heard(told, told_by, fixes, weighed, before)
         return verdicts + self._decide(table, pairs, at_ms, place, heard)
 
     def tick(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:
@@ -119,7 +119,7 @@ class ZoneWatch(Detector):
         """The reading at each pair's place as its zone sees it, leaves that allow more places considered."""
         zone, lat, lon = self.demands.zone[pairs], step.lat[place], step.lon[place]
         x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
-        fix_ms = step.event_ms[place] - (step.age_s[place] * 1000.0).astype(np.int64)
+        fix_ms = step.fix_ms[place]
         distance_m = self.demands.eased_m(pairs, self.demands.shapes.wall_m(zone, x_m, y_m), fix_ms, lat, lon)
         speed_mps = step.speed_mps[place]
         still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)

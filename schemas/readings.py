@@ -111,6 +111,11 @@ class Readings:
         return np.asarray(~np.isnan(self.lat))
 
     @property
+    def fix_ms(self) -> NDArray[np.int64]:
+        """When each position was fixed: its age before the reading; without a position, the reading's own time."""
+        return self.event_ms - (np.nan_to_num(self.age_s) * 1000.0).astype(np.int64)
+
+    @property
     def has_vitals(self) -> NDArray[np.bool_]:
         """Which readings carry any physiology or motion."""
         present = np.zeros(len(self), np.bool_)
