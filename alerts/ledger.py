@@ -11,10 +11,10 @@ from schemas.alerts import STATE_AFTER, AlertEvent, AlertState, Priority, Transi
 
 _POSSIBLE: Final = {
     AlertState.OPEN: {Transition.UPDATED, Transition.CLEARED, Transition.RETRACTED},
-    AlertState.CLEARED: {Transition.RETRACTED},
-    AlertState.RETRACTED: set[Transition](),
+    AlertState.CLEARED: {Transition.RETRACTED, Transition.REOPENED},
+    AlertState.RETRACTED: {Transition.REOPENED},
 }
-"""What may still happen to an alert: later knowledge can refute one that has ended."""
+"""What may still happen to an alert: later knowledge can refute one that has ended, or find that it has not."""
 
 
 class AlertRecord(msgspec.Struct, kw_only=True):
@@ -81,6 +81,7 @@ def _happen(record: AlertRecord, event: AlertEvent) -> None:
     record.state = STATE_AFTER[event.transition]
     record.priority = max(event.priority, Priority[record.priority.upper()]).label
     if record.state is AlertState.OPEN:
+        record.cleared_at = None
         record.evidence = record.evidence | event.evidence
     else:
         record.cleared_at = _at(event.at_ms)

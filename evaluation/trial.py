@@ -91,8 +91,9 @@ class Trial:
     def _turn(self, readings: Readings) -> None:
         self._close(int(readings.ingest_ms[0]))
         self._apply(self._judge.judge(readings), readings)
-        self._now_ms = max(self._now_ms, int(readings.ingest_ms.max()))
-        self._apply(self._judge.tick(self._now_ms), None)
+        now_ms = max(self._now_ms, int(readings.ingest_ms.max()))
+        self._apply(self._judge.tick(now_ms), None)
+        self._now_ms = now_ms
 
     def _close(self, now_ms: int) -> None:
         due = list[Released]()
@@ -107,7 +108,7 @@ class Trial:
         for event in events:
             if event.transition is not Transition.OPENED:
                 continue
-            known_ms = _known_ms(event, readings)
+            known_ms = _known_ms(event, readings, self._now_ms)
             self._known_ms.setdefault(event.alert_id, known_ms)
             if KINDS[event.code].latching:
                 closes_ms = known_ms + CLOSES_AFTER_S * 1000
@@ -129,12 +130,15 @@ def _rules(numbered: NumberedRegistry, setting: Setting) -> ShardRules:
     return replace(rules, wearers=replace(rules.wearers, silence_after_ms=patient_ms), thresholds=setting.thresholds)
 
 
-def _known_ms(event: AlertEvent, readings: Readings | None) -> int:
-    """When the deciding message came; what time itself decided was known when it did."""
+def _known_ms(event: AlertEvent, readings: Readings | None, told_ms: int) -> int:
+    """When the deciding message came; what time itself decided was known when it did, but not before it was told last.
+
+    A message from an earlier turn decides when something late is weighed with it.
+    """
     if event.seq is None or readings is None:
-        return event.at_ms
+        return max(event.at_ms, told_ms)
     mine = np.flatnonzero((readings.device == event.device_no) & (readings.seq == event.seq))
-    return int(readings.ingest_ms[mine].min()) if len(mine) else event.at_ms
+    return int(readings.ingest_ms[mine].min()) if len(mine) else int(readings.ingest_ms.max())
 
 
 def _found(record: AlertRecord, known_ms: int) -> Found:

@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple, TypeGuard
 
 import bytewax.operators as op
 import numpy as np
+import structlog
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.operators import KeyedStream, StatefulBatchLogic
@@ -23,6 +24,7 @@ from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
 from schemas.registry import epoch_ms
 
+_log: Final = structlog.get_logger(__name__)
 TICK: Final = timedelta(seconds=1)
 
 Rules = dict[int, ShardRules]
@@ -143,7 +145,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         judge = self._judge or self._start(value.shard)
         match value.item:
             case Readings():
-                return [*judge.judge(value.item), *self._ask(value.item)]
+                return [*self._weigh(judge, value.item), *self._ask(value.item)]
             case ShardRules():
                 self._sampler = self._sampler and self._sampler.adopt(value.item)
                 return judge.adopt(value.item, epoch_ms(self._config.now()))
@@ -153,6 +155,17 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
                 self._hear(judge, value.item)
                 self._wake = self._wake or self._config.now() + TICK
         return []
+
+    def _weigh(self, judge: Judge, readings: Readings) -> list[AlertEvent]:
+        before = judge.too_late
+        events = judge.judge(readings)
+        if judge.too_late > before:
+            _log.warning(
+                "too-late-to-weigh",
+                readings=judge.too_late - before,
+                hint="stored, but older than what was judged already and later than a missing message is waited for",
+            )
+        return events
 
     def _hear(self, judge: Judge, beat: Heartbeat) -> None:
         before = self._beats.get(beat.partition)

@@ -8,12 +8,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+import msgspec
 import numpy as np
 
 from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.silence import Silence
+from flows.hindsight import Hindsight, Standing, Told, difference, gaps
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
@@ -26,7 +28,8 @@ SNAPSHOT_FORMAT: Final = 1
 HISTORIC_AFTER_MS: Final = 15 * 60_000
 """A finding decided this long before it reached us is history: recorded, not paged as live."""
 
-_CLOCK: Final = {"judged_ms": (np.int64, NEVER)}
+_CLOCK: Final = {"judged_ms": (np.int64, NEVER), "seq": (np.uint32, 0)}
+"""The newest reading judged, and the number of its message modulo 2³²."""
 
 
 def detectors(rules: ShardRules) -> tuple[Detector, ...]:
@@ -47,11 +50,17 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
 
 @dataclass(slots=True)
 class Judge:
-    """Rules, detectors and their tables; ``snapshot`` holds the tables only, as plain values."""
+    """Rules, detectors and their tables, and hindsight; ``snapshot`` holds all but the rules, as plain values.
+
+    ``too_late`` counts readings that came too late to be weighed: they are stored, and nothing more.
+    """
 
     rules: ShardRules
     detectors: tuple[Detector, ...]
     tables: dict[str, Table]
+    hindsight: Hindsight
+    now_ms: int = 0
+    too_late: int = 0
 
     @classmethod
     def new(cls, rules: ShardRules) -> "Judge":
@@ -59,7 +68,7 @@ class Judge:
         made = detectors(rules)
         tables = {detector.name: Table.new(detector.keys, detector.columns) for detector in made}
         tables["clock"] = Table.new(rules.wearers.keys, _CLOCK)
-        return cls(rules, made, tables)
+        return cls(rules, made, tables, Hindsight.of(len(rules.wearers)))
 
     @classmethod
     def resume(cls, rules: ShardRules, snapshot: Mapping[str, Any]) -> "Judge":
@@ -67,7 +76,11 @@ class Judge:
         judge = cls.new(rules)
         if snapshot["format"] == SNAPSHOT_FORMAT:
             tables = {name: Table.restore(table) for name, table in snapshot["tables"].items()}
-            judge.inherit(tables, rules_changed=snapshot["rules"] != rules.wearers.version)
+            rules_changed = snapshot["rules"] != rules.wearers.version
+            judge.inherit(tables, rules_changed=rules_changed)
+            judge.now_ms, judge.too_late = snapshot.get("now_ms", 0), snapshot.get("too_late", 0)
+            if "hindsight" in snapshot and not rules_changed:
+                judge.hindsight = Hindsight.restore(snapshot["hindsight"])
         return judge
 
     def snapshot(self) -> dict[str, Any]:
@@ -75,6 +88,9 @@ class Judge:
         return {
             "format": SNAPSHOT_FORMAT,
             "rules": self.rules.wearers.version,
+            "now_ms": self.now_ms,
+            "too_late": self.too_late,
+            "hindsight": self.hindsight.snapshot(),
             "tables": {name: table.snapshot() for name, table in self.tables.items()},
         }
 
@@ -85,16 +101,26 @@ class Judge:
             self.tables[name].inherit(older[name], void.get(name, ()))
 
     def judge(self, readings: Readings) -> list[AlertEvent]:
-        """Judge a batch, in event order."""
+        """Judge a batch, in event order; what is late and was missed is judged as if it had come in time."""
+        late: list[tuple[Rows, Readings]] = []
         steps = in_event_order(self.rules.wearers, readings)
-        return [event for rows, step in steps for event in self._judge_step(rows, step)]
+        events = [event for rows, step in steps for event in self._judge_step(rows, step, late)]
+        heard_ms = int(readings.ingest_ms.max(initial=0))
+        if late:
+            events += self._again(
+                np.concatenate([rows for rows, _ in late]), Readings.concat([step for _, step in late]), heard_ms
+            )
+        self.hindsight.forget(heard_ms)
+        return events
 
     def tick(self, now_ms: int) -> list[AlertEvent]:
         """Let time pass for every band of the shard."""
+        self.now_ms = max(self.now_ms, now_ms)
         rows = np.arange(len(self.rules.wearers))
-        now = np.full(len(rows), now_ms)
-        verdicts = [v for d in self.detectors for v in d.tick(self.tables[d.name], rows, now)]
-        return self._events(verdicts, None)
+        by_arrival = self._pass(self._by_arrival, rows, now_ms)
+        in_order = self.hindsight.as_known(self._pass(self._in_order, rows, now_ms))
+        self.hindsight.note_told(in_order)
+        return [event for _, event in by_arrival + in_order]
 
     def listening_since(self, since_ms: int) -> None:
         """We began to listen (again) then: nobody is to be called silent for the time before."""
@@ -111,8 +137,10 @@ class Judge:
         for old, kept in zip(self.detectors, new.detectors, strict=True):
             gone = np.flatnonzero(~np.isin(old.keys, kept.keys))
             verdicts += old.retire(self.tables[old.name], gone, now_ms)
-        events = self._events(verdicts, None)
+        events = [event for _, event in self._events(verdicts, None)]
         self.rules, self.detectors, self.tables = new.rules, new.detectors, new.tables
+        # What people were told by other rules is not for these to correct.
+        self.hindsight = new.hindsight
         return events
 
     def release(self, release: Release) -> None:
@@ -123,28 +151,74 @@ class Judge:
             if row >= 0:
                 by_name[alert.code.value].release(self.tables[alert.code.value], row, alert.onset_ms)
 
-    def _judge_step(self, rows: Rows, step: Readings) -> list[AlertEvent]:
-        judged_ms = self.tables["clock"]["judged_ms"]
-        fresh = np.flatnonzero(step.event_ms > judged_ms[rows])
-        fresh_rows, fresh_step = rows[fresh], step.take(fresh)
-        judged_ms[fresh_rows] = fresh_step.event_ms
-        late_too = [d for d in self.detectors if d.takes_late]
-        in_order = [d for d in self.detectors if not d.takes_late]
-        return self._ask(late_too, rows, step) + self._ask(in_order, fresh_rows, fresh_step)
+    @property
+    def _by_arrival(self) -> list[Detector]:
+        return [detector for detector in self.detectors if detector.takes_late]
 
-    def _ask(self, asked: Iterable[Detector], rows: Rows, step: Readings) -> list[AlertEvent]:
+    @property
+    def _in_order(self) -> list[Detector]:
+        return [detector for detector in self.detectors if not detector.takes_late]
+
+    def _judge_step(self, rows: Rows, step: Readings, late: list[tuple[Rows, Readings]]) -> list[AlertEvent]:
+        newer = step.event_ms > self.tables["clock"]["judged_ms"][rows]
+        told = self._ask(self._by_arrival, rows, step)
+        if not newer.all():
+            late.append((rows[~newer], step.take(~newer)))
+            rows, step = rows[newer], step.take(newer)
+        gap = gaps(self.tables["clock"], rows, step, self.rules.wearers.interval_ms)
+        if gap.any():
+            self.hindsight.wait(rows[gap], self._standing, int(step.ingest_ms[gap].max()))
+        newer_told = self.hindsight.as_known(self._judge_newer(rows, step))
+        self.hindsight.note_told(newer_told)
+        return [event for _, event in told + newer_told]
+
+    def _judge_newer(self, rows: Rows, step: Readings) -> list[Told]:
+        clock = self.tables["clock"]
+        clock["judged_ms"][rows], clock["seq"][rows] = step.event_ms, step.seq.astype(np.uint32)
+        self.hindsight.note_heard(rows, step)
+        return self._ask(self._in_order, rows, step)
+
+    def _again(self, rows: Rows, late: Readings, heard_ms: int) -> list[AlertEvent]:
+        """Judge bands again from before their gap, now that something missing has come, and tell the difference."""
+        waited = self.hindsight.waits_for(rows)
+        mine = set(rows[waited].tolist())
+        for some, before in self.hindsight.stood(mine):
+            for detector in self._in_order:
+                before[detector.name].put_back(self.tables[detector.name], detector.memory_of(some))
+            before["clock"].put_back(self.tables["clock"], some)
+        heard, told = self.hindsight.take(mine)
+        newer = late.event_ms > self.tables["clock"]["judged_ms"][rows]
+        self.too_late += int((~(waited & newer)).sum())
+        weighed = late.take(waited & newer)
+        truth: list[Told] = []
+        for some, step in in_event_order(self.rules.wearers, Readings.concat([heard, weighed])):
+            truth += self._judge_newer(some, step)
+        truth += self._pass(self._in_order, np.array(sorted(mine), np.intp), self.now_ms)
+        changes, in_vain = difference(told, truth, heard_ms)
+        self.hindsight.note_told(in_vain + truth)
+        return [found_at(event, heard_ms) for _, event in changes]
+
+    def _standing(self, rows: Rows) -> dict[str, Standing]:
+        by_name = {d.name: Standing.of(self.tables[d.name], d.memory_of(rows)) for d in self._in_order}
+        return by_name | {"clock": Standing.of(self.tables["clock"], rows)}
+
+    def _ask(self, asked: Iterable[Detector], rows: Rows, step: Readings) -> list[Told]:
         verdicts = [v for d in asked for v in d.judge(self.tables[d.name], rows, step)] if len(rows) else []
         return self._events(verdicts, step)
 
-    def _events(self, verdicts: Sequence[Verdict], step: Readings | None) -> list[AlertEvent]:
-        return [event_of(verdict, self.rules.wearers, step) for verdict in verdicts]
+    def _pass(self, asked: Iterable[Detector], rows: Rows, now_ms: int) -> list[Told]:
+        now = np.full(len(rows), now_ms)
+        return self._events([v for d in asked for v in d.tick(self.tables[d.name], rows, now)], None)
+
+    def _events(self, verdicts: Sequence[Verdict], step: Readings | None) -> list[Told]:
+        return [(verdict.row, event_of(verdict, self.rules.wearers, step)) for verdict in verdicts]
 
 
 def event_of(verdict: Verdict, wearers: WearerRules, step: Readings | None) -> AlertEvent:
     """Name a verdict: whose, which alert, decided by which message, live or history."""
     decided = step is not None and verdict.step >= 0
     kind = KINDS[verdict.code]
-    lag_ms = int(step.ingest_ms[verdict.step]) - verdict.at_ms if step is not None and decided else 0
+    known_ms = int(step.ingest_ms[verdict.step]) if step is not None and decided else verdict.at_ms
     org, device = wearers.org[verdict.row], wearers.device[verdict.row]
     return AlertEvent(
         alert_id=alert_id(org, device, verdict.code, verdict.subject, verdict.onset_ms),
@@ -161,10 +235,19 @@ def event_of(verdict: Verdict, wearers: WearerRules, step: Readings | None) -> A
         at_ms=verdict.at_ms,
         seq=int(step.seq[verdict.step]) if step is not None and decided else None,
         rule_version=wearers.version if verdict.rule_version is None else verdict.rule_version,
-        # What a person must see is paged however old it is.
-        historic=lag_ms > HISTORIC_AFTER_MS and not kind.latching,
+        historic=_is_history(verdict.code, verdict.at_ms, known_ms),
         evidence=verdict.evidence,
     )
+
+
+def found_at(event: AlertEvent, known_ms: int) -> AlertEvent:
+    """The same event, had we learnt of it then: perhaps it is history."""
+    return msgspec.structs.replace(event, historic=_is_history(event.code, event.at_ms, known_ms))
+
+
+def _is_history(code: AlertCode, at_ms: int, known_ms: int) -> bool:
+    """What a person must see is paged however old it is."""
+    return known_ms - at_ms > HISTORIC_AFTER_MS and not KINDS[code].latching
 
 
 def in_event_order(wearers: WearerRules, readings: Readings) -> Iterator[tuple[Rows, Readings]]:

@@ -57,11 +57,13 @@ def _worn(registry: Registry) -> list[tuple[Device, Wearer]]:
 def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) -> ShardRules:
     registry = numbered.registry
     rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
+    interval_ms = {plan.grade: int(plan.interval_s * 1000) for plan in registry.plans}
     silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
     wearers = WearerRules(
         version=numbered.version,
         device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
         wearer_no=np.array([numbered.wearer_no[wearer.id] for _, wearer in rows], np.int32),
+        interval_ms=np.array([interval_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         silence_after_ms=np.array([silence_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         device=tuple(device.id for device, _ in rows),
         wearer=tuple(wearer.id for _, wearer in rows),

@@ -64,6 +64,10 @@ class _Ring(Detector):
         """One key a (wearer, zone) pair."""
         return self.demands.key
 
+    def memory_of(self, rows: Rows) -> Rows:
+        """The pairs of wearers."""
+        return self.demands.pairs_of(rows)[0]
+
     @property
     @abstractmethod
     def code(self) -> AlertCode:

@@ -67,6 +67,10 @@ class ZoneWatch(Detector):
         """One key a (wearer, zone) pair."""
         return self.demands.key
 
+    def memory_of(self, rows: Rows) -> Rows:
+        """The pairs of wearers."""
+        return self.demands.pairs_of(rows)[0]
+
     @property
     def columns(self) -> Columns:
         """Presence, the open alert's onset and code, and the second in which the demand turns next (0: never asked)."""
@@ -105,9 +109,6 @@ class ZoneWatch(Detector):
             turn_ms = table["turn_s"][pairs].astype(np.int64) * 1000
             at = np.where(turn_ms == 0, now, turn_ms)
             verdicts += self._decide(table, pairs, at, np.full(len(pairs), -1))
-            until = self.demands.at(pairs, at)[2]
-            # Rounded up: an edge within a second is met when the second is over.
-            table["turn_s"][pairs] = np.minimum(-(-until // 1000), np.iinfo(np.uint32).max)
         return verdicts
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
@@ -171,7 +172,9 @@ class ZoneWatch(Detector):
     ) -> list[Verdict]:
         if not len(pairs):
             return []
-        holds, since, _ = self.demands.at(pairs, at_ms)
+        holds, since, until = self.demands.at(pairs, at_ms)
+        # An edge between a late fix and now is met again. Rounded up: one within a second is met when that is over.
+        table["turn_s"][pairs] = np.minimum(-(-until // 1000), np.iinfo(np.uint32).max)
         age_ms = at_ms - table["fix_s"][pairs].astype(np.int64) * 1000
         fresh = age_ms <= self.stale_after_ms[self.demands.row[pairs]]
         breach = holds & (table["presence"][pairs] == self.demands.wrong_side[pairs])

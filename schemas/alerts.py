@@ -118,6 +118,7 @@ class Transition(StrEnum):
     UPDATED = "updated"
     CLEARED = "cleared"
     RETRACTED = "retracted"
+    REOPENED = "reopened"
 
 
 class AlertState(StrEnum):
@@ -131,6 +132,7 @@ class AlertState(StrEnum):
 STATE_AFTER: Final[dict[Transition, AlertState]] = {
     Transition.OPENED: AlertState.OPEN,
     Transition.UPDATED: AlertState.OPEN,
+    Transition.REOPENED: AlertState.OPEN,
     Transition.CLEARED: AlertState.CLEARED,
     Transition.RETRACTED: AlertState.RETRACTED,
 }

@@ -100,6 +100,7 @@ class WearerRules:
     version: int
     device_no: NDArray[np.int32]
     wearer_no: NDArray[np.int32]
+    interval_ms: NDArray[np.int64]
     silence_after_ms: NDArray[np.int64]
     device: tuple[str, ...] = ()
     wearer: tuple[str, ...] = ()
@@ -156,6 +157,10 @@ class Detector(ABC):
     @abstractmethod
     def columns(self) -> Columns:
         """The table's columns: dtype and initial value."""
+
+    def memory_of(self, rows: Rows) -> Rows:
+        """Where its table speaks of wearers, in the order of their rows: a row each unless it says otherwise."""
+        return rows
 
     @abstractmethod
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:

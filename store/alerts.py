@@ -15,7 +15,7 @@ from store.connection import Connection, connect, scalar, translated
 INCIDENT_CHANNEL: Final = "shouhuan_incident"
 PAGE_CHANNEL: Final = "shouhuan_page"
 SYSTEM: Final = "system"
-HOLDS: Final = {Transition.OPENED, Transition.UPDATED}
+HOLDS: Final = {Transition.OPENED, Transition.UPDATED, Transition.REOPENED}
 """After these an alert's condition holds."""
 
 Facts = dict[str, Any]
@@ -46,7 +46,7 @@ _JOIN: Final = """
             %(onset)s, %(at)s, %(seq)s, %(rule_version)s, %(historic)s, %(evidence)s)
     ON CONFLICT DO NOTHING
 """
-# Late knowledge may still refute an alert that ended; nothing opens one again.
+# Late knowledge may still refute an alert that ended.
 _CHANGE: Final = """
     UPDATE alert SET state = %(state)s, priority = greatest(priority, %(priority)s),
                      evidence = evidence || CASE WHEN %(state)s::text = 'open' THEN %(evidence)s::jsonb
@@ -54,6 +54,12 @@ _CHANGE: Final = """
                      cleared_at = CASE WHEN %(state)s::text <> 'open' THEN %(at)s::timestamptz END
     WHERE alert_id = %(alert_id)s AND (state = 'open' OR (state = 'cleared' AND %(state)s::text = 'retracted'))
     RETURNING incident_id
+"""
+# Or find that it has not: it holds again, in the incident that its wearer has for this cause by now.
+_REOPEN: Final = """
+    UPDATE alert SET state = 'open', cleared_at = NULL, priority = greatest(priority, %(priority)s),
+                     evidence = evidence || %(evidence)s::jsonb, incident_id = %(incident_id)s
+    WHERE alert_id = %(alert_id)s
 """
 _TOUCH: Final = """
     UPDATE incident SET priority = greatest(priority, %(priority)s), historic = historic AND %(still_historic)s,
@@ -134,7 +140,13 @@ def _write(connection: Connection, event: AlertEvent) -> bool:
     facts = _facts(event)
     if scalar(connection, _EVENT, facts) is None:
         return False
-    _open(connection, event, facts) if event.transition is Transition.OPENED else _change(connection, event, facts)
+    match event.transition:
+        case Transition.OPENED:
+            _open(connection, event, facts)
+        case Transition.REOPENED:
+            _reopen(connection, event, facts)
+        case _:
+            _change(connection, event, facts)
     return True
 
 
@@ -142,6 +154,23 @@ def _open(connection: Connection, event: AlertEvent, facts: Facts) -> None:
     if _hold(connection, _BY_ALERT, facts) is not None:
         # A replay may decide at another tick: another event, but the alert opens once.
         return
+    _join(connection, event, facts, _JOIN)
+
+
+def _reopen(connection: Connection, event: AlertEvent, facts: Facts) -> None:
+    before = _hold(connection, _BY_ALERT, facts)
+    if before is None:
+        return
+    if before.state is IncidentState.CLOSED:
+        _join(connection, event, facts, _REOPEN)
+    else:
+        facts |= {"incident_id": before.incident_id}
+        connection.execute(_REOPEN, facts)
+        _settle(connection, event, before, facts)
+
+
+def _join(connection: Connection, event: AlertEvent, facts: Facts, member: LiteralString) -> None:
+    """Let an alert become a member of the incident that its wearer has for its cause, or of a new one."""
     before = _hold(connection, _BY_CAUSE, facts)
     while before is None:
         identity = _free_id(connection, event)
@@ -150,8 +179,9 @@ def _open(connection: Connection, event: AlertEvent, facts: Facts) -> None:
         before = _hold(connection, _BY_CAUSE, facts)
     else:
         identity = before.incident_id
-    connection.execute(_JOIN, facts | {"incident_id": identity})
-    _settle(connection, event, before, facts | {"incident_id": identity})
+    facts |= {"incident_id": identity}
+    connection.execute(member, facts)
+    _settle(connection, event, before, facts)
 
 
 def _change(connection: Connection, event: AlertEvent, facts: Facts) -> None:

@@ -17,7 +17,7 @@ from tests.store.build import EVENT_MS, ask
 from tests.store.build_registry import NOW
 from tests.store.lossy import LossyWay
 
-OPENED, UPDATED, CLEARED, RETRACTED = Transition
+OPENED, UPDATED, CLEARED, RETRACTED, REOPENED = Transition
 MINUTE_MS = 60_000
 
 
@@ -200,9 +200,33 @@ def test_after_an_incident_ended_the_next_alert_opens_another(writer: AlertWrite
     assert ask(database_url, "SELECT count(*) FROM alert GROUP BY incident_id ORDER BY 1") == [(1,), (2,)]
 
 
-def test_late_knowledge_refutes_an_alert_that_had_ended_but_reopens_none(
-    writer: AlertWriter, database_url: str
+def test_an_alert_that_ended_too_early_holds_again_in_its_incident(writer: AlertWriter, database_url: str) -> None:
+    events = [event(), event(transition=CLEARED, at=5), event(transition=REOPENED, at=6)]
+    assert writer.write(events) == 3
+    assert ask(database_url, "SELECT state, cleared_at FROM alert") == [("open", None)]
+    assert incidents(database_url) == [("zone", "open", Priority.HIGH)]
+    assert writer.write(events) == 0
+    assert ask(database_url, "SELECT state FROM alert") == [("open",)]
+
+
+def test_an_alert_reopened_after_its_incident_closed_is_in_a_new_one_that_calls_people(
+    writer: AlertWriter, database_url: str, contacts: None
 ) -> None:
+    silence = AlertCode.DEVICE_SILENCE
+    writer.write([event(silence), event(silence, RETRACTED, at=1)])
+    assert incidents(database_url) == [("contact", "closed", Priority.MEDIUM)]
+    pages = len(ask(database_url, "SELECT 1 FROM page"))
+    writer.write([event(silence, REOPENED, at=2)])
+    assert sorted(incidents(database_url)) == [
+        ("contact", "closed", Priority.MEDIUM),
+        ("contact", "open", Priority.MEDIUM),
+    ]
+    ((state,),) = ask(database_url, "SELECT incident.state FROM alert JOIN incident USING (incident_id)")
+    assert state == "open"
+    assert len(ask(database_url, "SELECT 1 FROM page")) > pages > 0
+
+
+def test_late_knowledge_refutes_an_alert_that_had_ended(writer: AlertWriter, database_url: str) -> None:
     silence = AlertCode.DEVICE_SILENCE
     writer.write([event(silence), event(silence, CLEARED, at=1), event(silence, UPDATED, at=2)])
     assert ask(database_url, "SELECT state FROM alert") == [("cleared",)]
