@@ -7,8 +7,9 @@ event order, and people are told the difference: an alert that should not have b
 is opened, one that ended too early is reopened. So the order in which readings arrive changes no final verdict.
 
 Nothing waits: what came first was judged at once. Cost: nothing while messages come in order; for a band with a gap
-its rows (about 0.5 KB) and 0.2 KB a reading, for ``ALLOWED_MS`` after its last gap, ``MOST_HEARD`` readings and
-``MOST_BANDS`` bands a shard at most. What comes later than that is stored and counted, but not weighed.
+its rows (about 0.5 KB) and 0.2 KB a reading, until all that was missing has come or for ``ALLOWED_MS`` after its last
+gap, ``MOST_HEARD`` readings and ``MOST_BANDS`` bands a shard at most. What comes later is stored and counted, but not
+weighed.
 """
 
 from collections import defaultdict
@@ -27,11 +28,15 @@ from schemas.readings import Readings
 
 ALLOWED_MS: Final = 15 * 60_000
 """How long after a gap its missing part may come and still be weighed: the time after which a finding is history."""
-MOST_HEARD: Final = 240
-"""Readings kept of one band: an hour at 15 s. A band with a gap every few minutes is not waited for without end."""
+MOST_HEARD: Final = 60
+"""Readings kept of one band: as many are judged again, a quarter of an hour of them at 15 s."""
 MOST_BANDS: Final = 20_000
 """Bands waited for at a time in one shard: with 20 readings each 80 MB. After an outage of all, the first ones."""
 FORGETS_EVERY_MS: Final = 60_000
+WEIGHS_EVERY_MS: Final = 5_000
+"""What came late is weighed together: a band that sends nothing in order costs no more than that."""
+UNKNOWN: Final = np.iinfo(np.int32).max
+"""How many messages are missing where a band's times tell of a gap but not its numbers."""
 GAPS_APART: Final = 2.5
 """Reading intervals without a reading that make a gap: one late reading is none, two missing ones are."""
 
@@ -66,33 +71,58 @@ Before = Mapping[str, Standing]
 class Hindsight:
     """Bands with a gap: until when their missing part is waited for, how they stood, what they and we said since.
 
-    ``until_s`` has one number a row of the shard, 0 for bands that are not waited for: 4 bytes a wearer.
+    ``until_s`` and ``missing``, how many messages have not come, have one number a row of the shard, 0 for bands that
+    are not waited for: 8 bytes a wearer. ``late`` is what has come and is still to be weighed.
     """
 
     until_s: NDArray[np.uint32]
+    missing: NDArray[np.int32]
     bands: int = 0
     before: list[tuple[set[int], Before]] = field(default_factory=list)
     heard: list[tuple[Rows, Readings]] = field(default_factory=list)
     told: defaultdict[int, list[AlertEvent]] = field(default_factory=lambda: defaultdict(list))
+    late: list[tuple[Rows, Readings]] = field(default_factory=list)
     forgot_ms: int = 0
+    weighed_ms: int = 0
 
     @classmethod
     def of(cls, rows: int) -> Self:
         """For a shard of so many rows, none of them with a gap."""
-        return cls(np.zeros(rows, np.uint32))
+        return cls(np.zeros(rows, np.uint32), np.zeros(rows, np.int32))
 
     def waits_for(self, rows: Rows) -> NDArray[np.bool_]:
         """Which of the rows have a gap that may still be filled."""
         return np.asarray(self.until_s[rows] > 0) if self.bands else np.zeros(len(rows), np.bool_)
 
-    def wait(self, rows: Rows, stood: Callable[[Rows], Before], now_ms: int) -> None:
+    def wait(self, rows: Rows, missing: NDArray[np.int32], stood: Callable[[Rows], Before], now_ms: int) -> None:
         """Rows, in rising order, have a gap: remember how they ``stood``, or wait on where they had one before."""
         known = self.waits_for(rows)
         first = rows[~known][: MOST_BANDS - self.bands]
         if len(first):
             self.before.append((set(first.tolist()), stood(first)))
             self.bands += len(first)
-        self.until_s[np.concatenate([first, rows[known]])] = (now_ms + ALLOWED_MS) // 1000
+            self.until_s[first] = now_ms // 1000
+        waited = self.waits_for(rows)
+        self.until_s[rows[waited]] = (now_ms + ALLOWED_MS) // 1000
+        more = self.missing[rows[waited]] + np.minimum(missing[waited], UNKNOWN - self.missing[rows[waited]])
+        self.missing[rows[waited]] = more
+
+    def note_late(self, rows: Rows, step: Readings) -> None:
+        """Keep what came late, of bands that are waited for, until it is weighed."""
+        self.late.append((rows, step))
+
+    def take_late(self, now_ms: int) -> tuple[Rows, Readings]:
+        """What came late, once in a while; nothing in between."""
+        if not self.late or now_ms < self.weighed_ms + WEIGHS_EVERY_MS:
+            return np.empty(0, np.intp), Readings.empty()
+        self.weighed_ms = now_ms
+        rows = np.concatenate([rows for rows, _ in self.late])
+        late = Readings.concat([late for _, late in self.late])
+        self.late = []
+        came = np.unique(np.stack([rows, late.seq]), axis=1)[0].astype(np.intp)
+        some = self.missing[came] < UNKNOWN
+        np.subtract.at(self.missing, came[some], 1)
+        return rows, late
 
     def note_heard(self, rows: Rows, step: Readings) -> None:
         """Keep what bands with a gap said."""
@@ -112,13 +142,14 @@ class Hindsight:
 
     def forget(self, now_ms: int) -> None:
         """Wait no longer for what was not heard in time, nor for bands that have said too much since."""
-        if not self.bands or now_ms < self.forgot_ms + FORGETS_EVERY_MS:
+        if not self.bands or self.late or now_ms < self.forgot_ms + FORGETS_EVERY_MS:
             return
         self.forgot_ms = now_ms
         rows, readings = self._all_heard()
         said = np.bincount(rows, minlength=len(self.until_s))
-        over = np.flatnonzero((self.until_s > 0) & ((self.until_s <= now_ms // 1000) | (said > MOST_HEARD)))
-        self.until_s[over] = 0
+        enough = (self.until_s <= now_ms // 1000) | (said > MOST_HEARD) | (self.missing <= 0)
+        over = np.flatnonzero((self.until_s > 0) & enough)
+        self.until_s[over] = self.missing[over] = 0
         self.bands -= len(over)
         for row in over.tolist():
             self.told.pop(row, None)
@@ -145,6 +176,9 @@ class Hindsight:
         rows, readings = self._all_heard()
         return {
             "until_s": self.until_s.tobytes(),
+            "missing": self.missing.tobytes(),
+            "late": [(rows.astype(np.int64).tobytes(), late.to_bytes()) for rows, late in self.late],
+            "weighed_ms": self.weighed_ms,
             "before": [(sorted(waited), _plain(before)) for waited, before in self.before],
             "heard": (rows.astype(np.int64).tobytes(), readings.to_bytes()),
             "forgot_ms": self.forgot_ms,
@@ -158,6 +192,12 @@ class Hindsight:
         until_s = np.frombuffer(snapshot["until_s"], np.uint32).copy()
         hindsight = cls(
             until_s=until_s,
+            missing=np.frombuffer(snapshot["missing"], np.int32).copy(),
+            late=[
+                (np.frombuffer(rows, np.int64).astype(np.intp), Readings.from_bytes(late))
+                for rows, late in snapshot["late"]
+            ],
+            weighed_ms=snapshot["weighed_ms"],
             bands=int(np.count_nonzero(until_s)),
             before=[(set(waited), _standings(before)) for waited, before in snapshot["before"]],
             heard=[(np.frombuffer(rows, np.int64).astype(np.intp), Readings.from_bytes(readings))],
@@ -183,15 +223,16 @@ class Hindsight:
         return rows, readings
 
 
-def gaps(clock: Table, rows: Rows, step: Readings, interval_ms: Times) -> NDArray[np.bool_]:
-    """Which newer readings follow on something that has not come: a message number or more than two readings missing.
+def missing(clock: Table, rows: Rows, step: Readings, interval_ms: Times) -> NDArray[np.int32]:
+    """How many messages should have come before these newer readings: by number, or by time where numbers tell none.
 
     Before the first reading of a band anything may be missing. Numbers are compared modulo 2³².
     """
     judged_ms = clock["judged_ms"][rows]
-    missing = (step.seq.astype(np.uint32) - clock["seq"][rows] - np.uint32(1)).astype(np.int32) > 0
+    left_out = (step.seq.astype(np.uint32) - clock["seq"][rows] - np.uint32(1)).astype(np.int32)
     apart = step.event_ms - judged_ms > GAPS_APART * interval_ms[rows]
-    return np.asarray((judged_ms == NEVER) | missing | apart)
+    unknown = (judged_ms == NEVER) | (apart & (left_out <= 0))
+    return np.where(unknown, UNKNOWN, np.maximum(left_out, 0))
 
 
 def difference(told: Iterable[Told], truth: Iterable[Told], known_ms: int) -> tuple[list[Told], list[Told]]:

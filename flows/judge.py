@@ -15,7 +15,7 @@ from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.silence import Silence
-from flows.hindsight import Hindsight, Standing, Told, difference, gaps
+from flows.hindsight import Hindsight, Standing, Told, difference, missing
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
@@ -101,17 +101,10 @@ class Judge:
             self.tables[name].inherit(older[name], void.get(name, ()))
 
     def judge(self, readings: Readings) -> list[AlertEvent]:
-        """Judge a batch, in event order; what is late and was missed is judged as if it had come in time."""
-        late: list[tuple[Rows, Readings]] = []
+        """Judge a batch, in event order; what was missed and comes late is judged soon, as if it had come in time."""
         steps = in_event_order(self.rules.wearers, readings)
-        events = [event for rows, step in steps for event in self._judge_step(rows, step, late)]
-        heard_ms = int(readings.ingest_ms.max(initial=0))
-        if late:
-            events += self._again(
-                np.concatenate([rows for rows, _ in late]), Readings.concat([step for _, step in late]), heard_ms
-            )
-        self.hindsight.forget(heard_ms)
-        return events
+        events = [event for rows, step in steps for event in self._judge_step(rows, step)]
+        return events + self._weigh_late(int(readings.ingest_ms.max(initial=0)))
 
     def tick(self, now_ms: int) -> list[AlertEvent]:
         """Let time pass for every band of the shard."""
@@ -120,7 +113,7 @@ class Judge:
         by_arrival = self._pass(self._by_arrival, rows, now_ms)
         in_order = self.hindsight.as_known(self._pass(self._in_order, rows, now_ms))
         self.hindsight.note_told(in_order)
-        return [event for _, event in by_arrival + in_order]
+        return [event for _, event in by_arrival + in_order] + self._weigh_late(self.now_ms)
 
     def listening_since(self, since_ms: int) -> None:
         """We began to listen (again) then: nobody is to be called silent for the time before."""
@@ -159,18 +152,24 @@ class Judge:
     def _in_order(self) -> list[Detector]:
         return [detector for detector in self.detectors if not detector.takes_late]
 
-    def _judge_step(self, rows: Rows, step: Readings, late: list[tuple[Rows, Readings]]) -> list[AlertEvent]:
-        newer = step.event_ms > self.tables["clock"]["judged_ms"][rows]
+    def _judge_step(self, rows: Rows, step: Readings) -> list[AlertEvent]:
         told = self._ask(self._by_arrival, rows, step)
+        newer = step.event_ms > self.tables["clock"]["judged_ms"][rows]
         if not newer.all():
-            late.append((rows[~newer], step.take(~newer)))
+            self._keep_late(rows[~newer], step.take(~newer))
             rows, step = rows[newer], step.take(newer)
-        gap = gaps(self.tables["clock"], rows, step, self.rules.wearers.interval_ms)
-        if gap.any():
-            self.hindsight.wait(rows[gap], self._standing, int(step.ingest_ms[gap].max()))
+        lacks = missing(self.tables["clock"], rows, step, self.rules.wearers.interval_ms)
+        if (gap := lacks > 0).any():
+            self.hindsight.wait(rows[gap], lacks[gap], self._standing, int(step.ingest_ms[gap].max()))
         newer_told = self.hindsight.as_known(self._judge_newer(rows, step))
         self.hindsight.note_told(newer_told)
         return [event for _, event in told + newer_told]
+
+    def _keep_late(self, rows: Rows, late: Readings) -> None:
+        waited = self.hindsight.waits_for(rows)
+        self.too_late += int((~waited).sum())
+        if waited.any():
+            self.hindsight.note_late(rows[waited], late.take(waited))
 
     def _judge_newer(self, rows: Rows, step: Readings) -> list[Told]:
         clock = self.tables["clock"]
@@ -178,25 +177,31 @@ class Judge:
         self.hindsight.note_heard(rows, step)
         return self._ask(self._in_order, rows, step)
 
-    def _again(self, rows: Rows, late: Readings, heard_ms: int) -> list[AlertEvent]:
+    def _weigh_late(self, now_ms: int) -> list[AlertEvent]:
         """Judge bands again from before their gap, now that something missing has come, and tell the difference."""
-        waited = self.hindsight.waits_for(rows)
-        mine = set(rows[waited].tolist())
-        for some, before in self.hindsight.stood(mine):
-            for detector in self._in_order:
-                before[detector.name].put_back(self.tables[detector.name], detector.memory_of(some))
-            before["clock"].put_back(self.tables["clock"], some)
-        heard, told = self.hindsight.take(mine)
-        newer = late.event_ms > self.tables["clock"]["judged_ms"][rows]
-        self.too_late += int((~(waited & newer)).sum())
-        weighed = late.take(waited & newer)
+        rows, late = self.hindsight.take_late(now_ms)
+        changes: list[Told] = []
+        if len(rows):
+            mine = set(rows.tolist())
+            for some, before in self.hindsight.stood(mine):
+                for detector in self._in_order:
+                    before[detector.name].put_back(self.tables[detector.name], detector.memory_of(some))
+                before["clock"].put_back(self.tables["clock"], some)
+            heard, told = self.hindsight.take(mine)
+            newer = late.event_ms > self.tables["clock"]["judged_ms"][rows]
+            self.too_late += int((~newer).sum())
+            changes, in_vain = difference(told, self._judge_again(mine, heard, late.take(newer)), now_ms)
+            self.hindsight.note_told(in_vain)
+        self.hindsight.forget(now_ms)
+        return [found_at(event, now_ms) for _, event in changes]
+
+    def _judge_again(self, mine: set[int], heard: Readings, late: Readings) -> list[Told]:
         truth: list[Told] = []
-        for some, step in in_event_order(self.rules.wearers, Readings.concat([heard, weighed])):
+        for some, step in in_event_order(self.rules.wearers, Readings.concat([heard, late])):
             truth += self._judge_newer(some, step)
         truth += self._pass(self._in_order, np.array(sorted(mine), np.intp), self.now_ms)
-        changes, in_vain = difference(told, truth, heard_ms)
-        self.hindsight.note_told(in_vain + truth)
-        return [found_at(event, heard_ms) for _, event in changes]
+        self.hindsight.note_told(truth)
+        return truth
 
     def _standing(self, rows: Rows) -> dict[str, Standing]:
         by_name = {d.name: Standing.of(self.tables[d.name], d.memory_of(rows)) for d in self._in_order}
