@@ -12,10 +12,12 @@ import msgspec
 import numpy as np
 
 from alerts.ledger import AlertRecord, Ledger
+from anomaly.outage import OutageConfig
 from evaluation.matching import CLOSES_AFTER_S
 from evaluation.outcome import Found
 from flows.judge import HISTORIC_AFTER_MS, Judge
 from flows.rules import ShardRules, rules_by_shard
+from flows.sites import Sites, concerns_sites
 from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition
 from schemas.judging import Release, Released
 from schemas.readings import Readings
@@ -56,6 +58,7 @@ class Trial:
     def __init__(self, numbered: NumberedRegistry, setting: Setting | None = None) -> None:
         self._rules = _rules(numbered, setting or Setting())
         self._judge = Judge.new(self._rules)
+        self._sites = Sites(shards=1, config=OutageConfig(least_nats=self._rules.thresholds.outage_nats))
         self._ledger = Ledger()
         self._known_ms: dict[UUID, int] = {}
         self._closings: list[tuple[int, int, AlertCode, int]] = []
@@ -64,7 +67,7 @@ class Trial:
     @property
     def codes(self) -> frozenset[AlertCode]:
         """What its detectors ring."""
-        return frozenset[AlertCode]().union(*(detector.codes for detector in self._judge.detectors))
+        return frozenset({AlertCode.SITE_OUTAGE}).union(*(detector.codes for detector in self._judge.detectors))
 
     def feed(self, readings: Readings) -> None:
         """Judge a batch, in turns of five minutes of receive time."""
@@ -73,12 +76,14 @@ class Trial:
 
     def restart(self) -> None:
         """The process dies after a snapshot and comes back with nothing but that."""
-        snapshot = msgspec.msgpack.decode(msgspec.msgpack.encode(self._judge.snapshot()))
-        self._judge = Judge.resume(self._rules, snapshot)
+        stored = msgspec.msgpack.encode([self._judge.snapshot(), self._sites.snapshot()])
+        judge, sites = msgspec.msgpack.decode(stored)
+        self._judge = Judge.resume(self._rules, judge)
+        self._sites.resume(sites)
 
     def end(self, now_ms: int) -> None:
         """Let time pass up to the end of what was recorded."""
-        self._apply(self._judge.tick(now_ms), None)
+        self._pass(now_ms)
 
     def records(self) -> list[AlertRecord]:
         """All alerts as they stand."""
@@ -86,14 +91,18 @@ class Trial:
 
     def found(self) -> list[Found]:
         """All alerts as people would have met them."""
-        return [_found(record, self._known_ms[record.alert_id]) for record in self._ledger.records()]
+        return [one for record in self._ledger.records() for one in _found(record, self._known_ms[record.alert_id])]
 
     def _turn(self, readings: Readings) -> None:
         self._close(int(readings.ingest_ms[0]))
         self._apply(self._judge.judge(readings), readings)
         now_ms = max(self._now_ms, int(readings.ingest_ms.max()))
-        self._apply(self._judge.tick(now_ms), None)
+        self._pass(now_ms)
         self._now_ms = now_ms
+
+    def _pass(self, now_ms: int) -> None:
+        self._apply(self._judge.tick(now_ms), None)
+        self._apply(self._sites.take(self._judge.census(0, now_ms)), None, of_sites=True)
 
     def _close(self, now_ms: int) -> None:
         due = list[Released]()
@@ -103,7 +112,8 @@ class Trial:
         if due:
             self._judge.release(Release(tuple(due)))
 
-    def _apply(self, events: Sequence[AlertEvent], readings: Readings | None) -> None:
+    def _apply(self, judged: Sequence[AlertEvent], readings: Readings | None, *, of_sites: bool = False) -> None:
+        events = judged if of_sites else [told for event in judged for told in self._tell(event)]
         self._ledger.apply(events)
         for event in events:
             if event.transition is not Transition.OPENED:
@@ -113,6 +123,9 @@ class Trial:
             if KINDS[event.code].latching:
                 closes_ms = known_ms + CLOSES_AFTER_S * 1000
                 heappush(self._closings, (closes_ms, event.device_no, event.code, event.onset_ms))
+
+    def _tell(self, event: AlertEvent) -> list[AlertEvent]:
+        return self._sites.take(event) if concerns_sites(event) else [event]
 
 
 def turns(readings: Readings) -> Iterator[Readings]:
@@ -141,10 +154,11 @@ def _known_ms(event: AlertEvent, readings: Readings | None, told_ms: int) -> int
     return int(readings.ingest_ms[mine].min()) if len(mine) else int(readings.ingest_ms.max())
 
 
-def _found(record: AlertRecord, known_ms: int) -> Found:
+def _found(record: AlertRecord, known_ms: int) -> list[Found]:
+    """An alert as people met it; one of a site is each of its bands' and yet one incident."""
     opened_ms = _ms(record.opened_at)
     late = record.historic or known_ms - opened_ms > HISTORIC_AFTER_MS
-    return Found(
+    found = Found(
         device=record.device,
         wearer=record.wearer,
         code=AlertCode(record.code),
@@ -157,6 +171,12 @@ def _found(record: AlertRecord, known_ms: int) -> Found:
         historic=record.historic,
         evidence=record.evidence,
     )
+    if record.device:
+        return [found]
+    return [
+        found._replace(device=band, wearer=f"site {record.subject}")
+        for band in record.evidence.get("bands", ())
+    ]
 
 
 def _ms(moment: datetime) -> int:

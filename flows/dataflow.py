@@ -1,10 +1,10 @@
-"""The picture of DESIGN: readings split by shard → judge → alerts and commands, rules beside as a control stream."""
+"""The picture of DESIGN: readings split by shard → judge → sites → alerts and commands, rules as a control stream."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeGuard
+from typing import Any, Final, NamedTuple
 
 import bytewax.operators as op
 import numpy as np
@@ -14,9 +14,11 @@ from bytewax.inputs import Source
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import Sink
 
+from anomaly.outage import CENSUS_EVERY_MS, Census
 from flows.commands import Sampler
 from flows.judge import Judge
 from flows.rules import SHARDS, ShardRules
+from flows.sites import KEY, SitesLogic, concerns_sites
 from geo.sampling import SamplingConfig
 from schemas.alerts import AlertEvent
 from schemas.commands import DeviceCommand
@@ -30,7 +32,7 @@ TICK: Final = timedelta(seconds=1)
 Rules = dict[int, ShardRules]
 Received = Readings | Heartbeat
 Control = Rules | Release
-Judged = AlertEvent | DeviceCommand
+Judged = AlertEvent | DeviceCommand | Census
 
 
 class ShardItem(NamedTuple):
@@ -70,16 +72,32 @@ def supervision(
         by_shard = op.merge("with-rules", by_shard, rules_by_shard)
     keyed: KeyedStream[ShardItem] = by_shard
     judged = op.stateful_batch("judge", keyed, partial(ShardLogic, judging))
-    told = op.branch("alert-or-command", judged, is_alert)
-    op.output("alerts", told.trues, alerts)
+    of_sites = op.stateful_batch("sites", op.filter_map("for-sites", judged, for_sites), SitesLogic)
+    by_band = op.map("by-band", of_sites, by_band_again)
+    op.output("alerts", op.merge("for-people", op.filter_map("alert", judged, alert_only), by_band), alerts)
     if commands is not None:
-        op.output("commands", told.falses, commands)
+        op.output("commands", op.filter_map("command", judged, command_only), commands)
     return flow
 
 
-def is_alert(judged: tuple[str, Judged]) -> TypeGuard[tuple[str, AlertEvent]]:
-    """What is for people, told from what is for bands."""
-    return isinstance(judged[1], AlertEvent)
+def alert_only(judged: tuple[str, Judged]) -> tuple[str, AlertEvent] | None:
+    """What people are told at once."""
+    return (judged[0], judged[1]) if isinstance(judged[1], AlertEvent) and not concerns_sites(judged[1]) else None
+
+
+def for_sites(judged: tuple[str, Judged]) -> tuple[str, Census | AlertEvent] | None:
+    """What people are told with all shards in view."""
+    return (KEY, judged[1]) if isinstance(judged[1], Census | AlertEvent) and concerns_sites(judged[1]) else None
+
+
+def command_only(judged: tuple[str, Judged]) -> tuple[str, DeviceCommand] | None:
+    """What is for bands."""
+    return (judged[0], judged[1]) if isinstance(judged[1], DeviceCommand) else None
+
+
+def by_band_again(told: tuple[str, AlertEvent]) -> tuple[str, AlertEvent]:
+    """To the writer that has the band's other alerts, so that they stay in order."""
+    return str(told[1].device_no % SHARDS), told[1]
 
 
 def split_by_shard(item: Received) -> list[tuple[str, ShardItem]]:
@@ -116,6 +134,8 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         self._sampler: Sampler | None = None
         self._beats: dict[str, Heartbeat] = {}
         self._wake: datetime | None = None
+        self._shard = 0
+        self._counted_ms = 0
 
     def on_batch(self, values: list[ShardItem]) -> tuple[list[Judged], bool]:
         """Judge what came, in order."""
@@ -174,6 +194,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         self._beats[beat.partition] = beat
 
     def _start(self, shard: int) -> Judge:
+        self._shard = shard
         rules = self._config.rules()[shard]
         self._judge = Judge.resume(rules, self._resume) if self._resume else Judge.new(rules)
         if self._config.sampling is not None:
@@ -186,4 +207,11 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
     def _tick(self) -> list[Judged]:
         if self._judge is None or not self._config.partitions <= self._beats.keys():
             return []
-        return [*self._judge.tick(min(self._beats[name].now_ms for name in self._config.partitions))]
+        now_ms = min(self._beats[name].now_ms for name in self._config.partitions)
+        return [*self._judge.tick(now_ms), *self._count(self._judge, now_ms)]
+
+    def _count(self, judge: Judge, now_ms: int) -> list[Census]:
+        if now_ms < self._counted_ms + CENSUS_EVERY_MS:
+            return []
+        self._counted_ms = now_ms
+        return [judge.census(self._shard, now_ms)]

@@ -14,6 +14,7 @@ import numpy as np
 from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
+from anomaly.outage import Census, census
 from anomaly.silence import Silence
 from flows.hindsight import Hindsight, Standing, Told, difference, missing
 from flows.rules import ShardRules
@@ -114,6 +115,11 @@ class Judge:
         in_order = self.hindsight.as_known(self._pass(self._in_order, rows, now_ms))
         self.hindsight.note_told(in_order)
         return [event for _, event in by_arrival + in_order] + self._weigh_late(self.now_ms)
+
+    def census(self, shard: int, now_ms: int) -> Census:
+        """How the bands stand in contact."""
+        heard_ms = self.tables[AlertCode.DEVICE_SILENCE.value]["heard_ms"]
+        return census(shard, self.rules.wearers, self.rules.parents, heard_ms, now_ms)
 
     def listening_since(self, since_ms: int) -> None:
         """We began to listen (again) then: nobody is to be called silent for the time before."""

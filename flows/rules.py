@@ -29,13 +29,15 @@ SHARDS: Final = 8
 class ShardRules:
     """Everything one shard judges by, at one version of the registry.
 
-    ``demands`` are the zones that ask something, ``rings`` those that tell of nearing, ``lingering`` of staying.
+    ``demands`` are the zones that ask something, ``rings`` those that tell of nearing, ``lingering`` of staying;
+    ``parents`` is the org above each org.
     """
 
     wearers: WearerRules
     demands: Demands
     rings: Demands
     lingering: Demands
+    parents: Mapping[str, str | None]
     thresholds: Thresholds
 
 
@@ -82,6 +84,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         demands=demands(lambda zone: zone.kind is not ZoneKind.INTEREST),
         rings=demands(lambda zone: zone.approach_m is not None),
         lingering=demands(lambda zone: zone.dwell_s is not None),
+        parents={org.id: org.parent for org in registry.orgs},
         thresholds=Thresholds(),
     )
 

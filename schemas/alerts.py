@@ -138,6 +138,10 @@ STATE_AFTER: Final[dict[Transition, AlertState]] = {
 }
 
 
+NOBODY: Final = 0
+"""In place of the number of a wearer and a band: an alert that concerns a site."""
+
+
 class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):
     """One step in an alert's life.
 
