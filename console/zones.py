@@ -148,6 +148,7 @@ async def _audit_refusal(desk: Desk, change: Change, refused: StoreError) -> Non
 def _told(outcome: Outcome) -> dict[str, Any]:
     return {
         "zone": feature_from(outcome.zone),
+        "drawn": zone_features([outcome.zone])["features"][0],
         "registry_version": outcome.version,
         "warnings": _words(outcome.warnings),
         "round_trip_m": outcome.round_trip_m,

@@ -157,7 +157,8 @@ def advice(registry: Registry, zone: Zone) -> list[Problem]:
     after = merged(before, Registry(zones=[zone], plans=[]))
     known = {in_feature(problem, before, zone.id) for problem in warnings(before)}
     found = [in_feature(problem, after, zone.id) for problem in warnings(after)]
-    return [problem for problem in found if problem not in known or not problem.path.startswith("zones[")]
+    own = [problem for problem in found if not problem.path.startswith("zones[")]
+    return own + [problem for problem in found if problem not in own and problem not in known]
 
 
 def _theirs(registry: Registry, change: Change) -> Zone:

@@ -12,8 +12,12 @@ import {
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 
+import { preview, type Drawing, type Shape } from "./drawing";
 import { LAYERS, SOURCES } from "./layers";
-import { box, drawn, gridLines, gridStep, middle, ring, segments, type Position } from "./shapes";
+import {
+  approachRings, box, drawn, gridLines, gridStep, middle, pixelsAtZoom0, ring, segments, type Position,
+} from "./shapes";
+import type { Sketch } from "./sketch";
 import { look, wearerName, type State } from "./state";
 import type { Wearer } from "./types";
 
@@ -33,10 +37,12 @@ export class Schematic {
   private ready = false;
   private fitted = false;
   private shown: State | null = null;
+  private pen: Promise<Sketch> | null = null;
 
   constructor(
     container: HTMLElement,
     private readonly choose: (wearer: string) => void,
+    private readonly sketched: (change: Partial<Drawing>) => void,
   ) {
     this.map = new MapLibre({
       container,
@@ -57,7 +63,7 @@ export class Schematic {
     this.map.on("move", () => this.drawGrid());
     this.map.on("click", "wearers", (event: MapLayerMouseEvent) => {
       const wearer = event.features?.[0]?.properties["wearer"] as string | undefined;
-      if (wearer) this.choose(wearer);
+      if (wearer && !this.shown?.drawing) this.choose(wearer);
     });
     this.map.on("mouseenter", "wearers", () => (this.map.getCanvas().style.cursor = "pointer"));
     this.map.on("mouseleave", "wearers", () => (this.map.getCanvas().style.cursor = ""));
@@ -82,6 +88,22 @@ export class Schematic {
     if (around === null) return;
     this.map.fitBounds(around, { padding: 70, maxZoom: CLOSE_ZOOM, animate: this.fitted });
     this.fitted = true;
+  }
+
+  /** Let the operator draw a shape anew; null: let what is there be. */
+  async sketch(shape: Shape | null): Promise<void> {
+    // Who only watches never loads it.
+    this.pen ??= import("./sketch").then(({ Sketch: Pen }) => new Pen(this.map, this.sketched));
+    const pen = await this.pen;
+    if (shape === null) pen.rest();
+    else pen.begin(shape);
+  }
+
+  /** Take the pen away. */
+  async endSketch(): Promise<void> {
+    const pen = await this.pen;
+    this.pen = null;
+    pen?.end();
   }
 
   /** Let go of everything. */
@@ -124,11 +146,14 @@ export class Schematic {
   }
 
   /** Zones of everybody always, those of one person only while they are looked at: homes are nobody else's business. */
-  private drawZones(state: State): void {
-    const zones = state.zones.features.filter(({ properties: { wearers } }) =>
-      wearers === null ? true : wearers.includes(state.selectedWearer ?? ""),
+  private drawZones({ zones: { features }, selectedWearer, drawing }: State): void {
+    const zones = features.filter(({ properties: { wearers } }) =>
+      wearers === null ? true : wearers.includes(selectedWearer ?? ""),
     );
-    this.draw("zones", zones.map(drawn));
+    const seen = drawing?.verdict?.sound ? [...zones, drawing.verdict.drawn] : zones;
+    this.draw("zones", seen.map(drawn));
+    this.draw("rings", approachRings(seen));
+    this.draw("sketch", drawing ? preview(drawing).map(onGround) : []);
   }
 
   private drawNames(state: State): void {
@@ -199,6 +224,17 @@ export class Schematic {
 
 function placed(wearers: readonly Wearer[]): Placed[] {
   return wearers.filter((one): one is Placed => one.lat !== null && one.lon !== null);
+}
+
+/** A feature that somebody draws as an area, or as a line with its width in pixels. */
+function onGround(feature: GeoJSON.Feature): GeoJSON.Feature {
+  const { geometry, properties } = feature;
+  if (geometry.type === "Point") {
+    const [lon, lat] = geometry.coordinates as Position;
+    return { ...feature, geometry: { type: "Polygon", coordinates: [ring(lon, lat, properties?.["radius_m"] as number)] } };
+  }
+  const lat = geometry.type === "LineString" ? (geometry.coordinates[0]?.[1] ?? 0) : 0;
+  return { ...feature, properties: { ...properties, px: pixelsAtZoom0((properties?.["width_m"] as number) ?? 0, lat) } };
 }
 
 function gridLabel(text: string, axis: "lon" | "lat", offset: number): HTMLElement {

@@ -1,7 +1,8 @@
 /** What the page knows, and how that changes; pure. */
 
+import type { Drawing } from "./drawing";
 import type { Lang } from "./i18n";
-import type { Incident, IncidentDetail, Me, Names, Place, Wearer, WearerState, Zones } from "./types";
+import type { Incident, IncidentDetail, Me, Names, Org, Place, Schedule, Wearer, WearerState, Zones } from "./types";
 
 export type Look = WearerState | "stale";
 
@@ -28,6 +29,10 @@ export interface State {
   wearers: readonly Wearer[];
   zones: Zones;
   places: readonly Place[];
+  /** The zone that is being drawn, and what there is to choose among for it. */
+  drawing: Drawing | null;
+  orgs: readonly Org[];
+  schedules: readonly Schedule[];
   search: string;
   selectedIncident: string | null;
   detail: IncidentDetail | null;
@@ -53,8 +58,11 @@ export const nothingYet: State = {
   closed: [],
   fresh: new Set(),
   wearers: [],
-  zones: { features: [], not_drawn: 0 },
+  zones: { features: [] },
   places: [],
+  drawing: null,
+  orgs: [],
+  schedules: [],
   search: "",
   selectedIncident: null,
   detail: null,
