@@ -30,6 +30,9 @@ router = APIRouter(prefix="/api")
 MOST_BYTES: Final = 2_000_000
 """The border of a province has some ten thousand positions of forty bytes."""
 
+MOST_WARNINGS: Final = 50
+"""More than anybody reads; a keep-in for a whole district may contradict every home in it."""
+
 Repairing = Annotated[bool, Query(description="Answer with a repaired shape where the polygon is invalid.")]
 Checking = Annotated[bool, Query(description="Say what would come of it, and store nothing.")]
 
@@ -150,7 +153,8 @@ def _told(outcome: Outcome) -> dict[str, Any]:
         "zone": feature_from(outcome.zone),
         "drawn": zone_features([outcome.zone])["features"][0],
         "registry_version": outcome.version,
-        "warnings": _words(outcome.warnings),
+        "warnings": _words(outcome.warnings[:MOST_WARNINGS]),
+        "more_warnings": max(0, len(outcome.warnings) - MOST_WARNINGS),
         "round_trip_m": outcome.round_trip_m,
     }
 

@@ -109,11 +109,9 @@ def import_problems(current: Registry, wanted: Registry, now: datetime) -> list[
     return [*_new_problems(current, wanted), *_back_dated(current, wanted, now)]
 
 
-def take_over(connection: Connection, current: Current, registry: Registry, now: datetime) -> ImportReport:
-    """Import into what ``hold`` answered, within its transaction."""
+def write(connection: Connection, current: Current, registry: Registry, now: datetime) -> ImportReport:
+    """Add and change, within the transaction of ``hold``, what ``import_problems`` has found nothing wrong with."""
     differences = {table: difference(table.part, current.registry, registry) for table in TABLES}
-    if problems := import_problems(current.registry, registry, now):
-        raise RegistryError(problems, "the registry after this import")
     added = sum(len(found.added) for found in differences.values())
     changed = sum(len(found.changed) for found in differences.values())
     unchanged = sum(found.unchanged for found in differences.values())
@@ -128,7 +126,10 @@ def take_over(connection: Connection, current: Current, registry: Registry, now:
 
 def _import(connection: Connection, registry: Registry, now: datetime) -> ImportReport:
     with connection.transaction():
-        return take_over(connection, hold(connection), registry, now)
+        current = hold(connection)
+        if problems := import_problems(current.registry, registry, now):
+            raise RegistryError(problems, "the registry after this import")
+        return write(connection, current, registry, now)
 
 
 def _new_problems(current: Registry, wanted: Registry) -> Iterator[Problem]:

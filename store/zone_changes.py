@@ -14,13 +14,12 @@ from schemas.registry import Registry, Zone
 from store.acts import Act, audit_with
 from store.connection import Connection, connect, translated
 from store.errors import RegistryError, ZoneConflict, ZoneUnknown
-from store.registry import hold, import_problems, merged, take_over
-from store.registry_advice import warnings
+from store.registry import hold, import_problems, merged, write
 from store.registry_datum import datum_problems, round_trip_m
-from store.registry_parts import zones_by_wearer
 from store.registry_repair import Repair, repairs
 from store.registry_tables import Current, read_current
 from store.views import Orgs
+from store.zone_advice import advice
 from store.zone_feature import in_feature, raw_zone, zone_from
 
 _MOMENT: Final = timedelta(microseconds=1)
@@ -92,7 +91,7 @@ def repair_of(feature: object) -> Repair | None:
 
 def _store(connection: Connection, current: Current, outcome: Outcome, change: Change) -> Outcome:
     zone = outcome.zone
-    report = take_over(connection, current, Registry(zones=[zone], plans=[]), change.now)
+    report = write(connection, current, Registry(zones=[zone], plans=[]), change.now)
     told = f"registry version {report.version}" + (f"; warnings: {len(outcome.warnings)}" if outcome.warnings else "")
     audit_with(connection, change.act(f"zone:{zone.id}", told))
     is_written = bool(report.added or report.changed)
@@ -127,9 +126,10 @@ def _considered(current: Current, change: Change) -> Outcome:
 
 
 def visible(registry: Registry, orgs: Orgs) -> Registry:
-    """What of a registry a change of zones is checked against: only what an operator of these orgs knows.
+    """What of a registry one zone is checked against: only what an operator of these orgs knows.
 
-    A reference to anything else is refused as one to nothing, in the same words.
+    A reference to anything else is refused as one to nothing, in the same words. Other zones are left out: no two are
+    wrong together, at most unwise.
     """
     seen = {org.id for org in registry.orgs} if orgs is None else set(orgs)
     wearers = [wearer for wearer in registry.wearers if wearer.org in seen]
@@ -137,28 +137,11 @@ def visible(registry: Registry, orgs: Orgs) -> Registry:
     return Registry(
         orgs=[org for org in registry.orgs if org.id in seen],
         wearers=wearers,
-        zones=[zone for zone in registry.zones if zone.org in seen],
         leaves=[leave for leave in registry.leaves if leave.wearer in known],
         schedules=registry.schedules,
         calendars=registry.calendars,
         plans=[],
     )
-
-
-def advice(registry: Registry, zone: Zone) -> list[Problem]:
-    """What is unwise about a zone, or becomes so by it elsewhere, among the zones of whom it concerns.
-
-    What was unwise before and elsewhere is no news.
-    """
-    concerned = {who for who, found in zones_by_wearer([zone], registry.orgs, registry.wearers).items() if found}
-    wearers = [wearer for wearer in registry.wearers if wearer.id in concerned]
-    places = {place for found in zones_by_wearer(registry.zones, registry.orgs, wearers).values() for place in found}
-    before = replace(registry, wearers=wearers, zones=[registry.zones[place] for place in sorted(places)])
-    after = merged(before, Registry(zones=[zone], plans=[]))
-    known = {in_feature(problem, before, zone.id) for problem in warnings(before)}
-    found = [in_feature(problem, after, zone.id) for problem in warnings(after)]
-    own = [problem for problem in found if not problem.path.startswith("zones[")]
-    return own + [problem for problem in found if problem not in own and problem not in known]
 
 
 def _theirs(registry: Registry, change: Change) -> Zone:

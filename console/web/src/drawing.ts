@@ -11,7 +11,7 @@ export type Sketched = GeoJSON.Point | GeoJSON.LineString | GeoJSON.Polygon | Ge
 
 /** What the server said of it: it can be stored, or why not. */
 export type Verdict =
-  | { sound: true; warnings: Said[]; drawn: Zone }
+  | { sound: true; warnings: Said[]; more: number; drawn: Zone }
   | { sound: false; problems: Said[]; repair: GeoJSON.Polygon | GeoJSON.MultiPolygon | null };
 
 export interface Drawing {

@@ -177,7 +177,7 @@ async function stored(drawing: Drawing): Promise<void> {
 }
 
 function verdictOf(answer: ZoneAnswer | ZoneRefusal): Verdict {
-  if ("zone" in answer) return { sound: true, warnings: answer.warnings, drawn: answer.drawn };
+  if ("zone" in answer) return { sound: true, warnings: answer.warnings, more: answer.more_warnings, drawn: answer.drawn };
   const { detail, problems = [{ path: "", zh: detail, en: detail }], repair } = answer;
   return { sound: false, problems, repair: repair?.geometry ?? null };
 }

@@ -135,6 +135,8 @@ export interface ZoneAnswer {
   zone: GeoJSON.Feature;
   drawn: Zone;
   warnings: Said[];
+  /** How many more there are. */
+  more_warnings: number;
 }
 
 /** Why a zone was not stored. */

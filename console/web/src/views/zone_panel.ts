@@ -180,7 +180,10 @@ function said(view: View, verdict: Verdict): TemplateResult {
       </div>
     `;
   if (verdict.warnings.length === 0) return html`<div class="verdict sound" role="status">${t("draw.sound")}</div>`;
-  return html`<div class="verdict warned" role="alert">${t("draw.warnings")} ${sentences(view, verdict.warnings)}</div>`;
+  return html`<div class="verdict warned" role="alert">
+    ${t("draw.warnings")} ${sentences(view, verdict.warnings)}
+    ${verdict.more ? html`<p>${t("draw.more", { count: verdict.more })}</p>` : nothing}
+  </div>`;
 }
 
 function sentences(view: View, problems: readonly Said[]): TemplateResult {
