@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ def page(browser: Browser, console: Console) -> Iterator[Page]:
     page.fill("[name=name]", "chief")
     page.fill("[name=password]", PASSWORD)
     page.click("button.primary")
-    expect(page.locator(".queue .incident")).to_have_count(WAITING)
+    expect(page.locator(".queue .incident")).to_have_count(WAITING, timeout=20_000)
     yield page
     context.close()
     # Blobs of the map's own making have no host.
@@ -163,6 +164,27 @@ def test_a_polygon_is_drawn_checked_and_put_in_force(page: Page, console: Consol
     expect(page.locator(".map-name.zone.keep_out", has_text="江边集市")).to_have_count(1)
     saved = "SELECT kind, datum, geometry ->> 'type', approach_m, wearers FROM zone WHERE name = '江边集市'"
     assert console.rows(saved) == [("keep_out", "WGS-84", "Polygon", 400.0, None)]
+
+
+def test_a_zone_says_what_it_asks_and_is_ended_by_who_is_sure(page: Page, console: Console) -> None:
+    begin_zone(page, "旧市场", "circle", "keep_out")
+    click_map(page, (0.3, 0.3), (0.3, 0.4))
+    page.click("#check-zone")
+    page.click("#save-zone")
+    expect(page.locator(".map-name.zone", has_text="旧市场")).to_have_count(1)
+    picture(page, "zone-saved-zh")
+    click_map(page, (0.32, 0.32))
+    facts = page.locator(".zone-facts")
+    expect(facts).to_contain_text("旧市场")
+    expect(facts).to_contain_text("全体佩戴者")
+    page.click("#end-zone")
+    picture(page, "zone-facts-zh")
+    console.clock.advance(minutes=1)
+    page.click("#end-zone-now")
+    expect(facts).to_have_count(0)
+    expect(page.locator(".map-name.zone", has_text="旧市场")).to_have_count(0)
+    current = "SELECT upper(validity) FROM zone WHERE name = '旧市场' AND upper_inf(recorded)"
+    assert console.rows(current) == [(NOW + timedelta(minutes=1),)]
 
 
 def test_a_line_that_crosses_itself_is_refused_in_chinese_and_its_repair_can_be_taken(

@@ -44,6 +44,8 @@ export const close = (id: string, cause: string, note: string) =>
 export const orgs = () => ask<Org[]>("GET", "/api/orgs");
 export const schedules = () => ask<Schedule[]>("GET", "/api/schedules");
 
+export const endZone = (zone: string) => ask<ZoneAnswer>("POST", `/api/zones/${zone}/end`);
+
 /** Store a zone, or only hear what would come of it; what is wrong with it is an answer, too. */
 export async function sendZone(zone: GeoJSON.Feature, onlyCheck: boolean): Promise<ZoneAnswer | ZoneRefusal> {
   try {

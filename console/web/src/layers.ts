@@ -48,7 +48,7 @@ export const LAYERS: LayerSpecification[] = [
   { id: "zones", type: "fill", source: "zones", paint: { "fill-color": ZONE_COLOUR, "fill-opacity": 0.15 } },
   {
     id: "zone-edges", type: "line", source: "zones",
-    paint: { "line-color": ZONE_COLOUR, "line-width": 1.5, "line-opacity": 0.9 },
+    paint: { "line-color": ZONE_COLOUR, "line-width": ["case", ["get", "selected"], 3.5, 1.5], "line-opacity": 0.9 },
   },
   {
     id: "rings", type: "line", source: "rings",

@@ -53,7 +53,11 @@ function drawMap(): void {
 /** Without WebGL there is no map, but still a queue. */
 function newMap(container: HTMLElement): Schematic | null {
   try {
-    return new Schematic(container, (wearer) => act.selectWearer(wearer), (change) => act.changeDrawing(change));
+    return new Schematic(container, {
+      wearer: (wearer) => act.selectWearer(wearer),
+      zone: (zone) => act.selectZone(zone),
+      sketched: (change) => act.changeDrawing(change),
+    });
   } catch {
     container.classList.add("unavailable");
     return null;
@@ -176,6 +180,16 @@ async function stored(drawing: Drawing): Promise<void> {
   await readZones();
 }
 
+async function endZone(): Promise<void> {
+  const zone = state.selectedZone;
+  if (zone === null) return;
+  update({ busy: true, actFailed: false });
+  const isDone = await attempt(async () => void (await api.endZone(zone)));
+  update({ busy: false, zoneIsEnding: false, actFailed: !isDone && state.phase === "signed_in" });
+  if (isDone) update({ selectedZone: null });
+  await attempt(readZones);
+}
+
 function verdictOf(answer: ZoneAnswer | ZoneRefusal): Verdict {
   if ("zone" in answer) return { sound: true, warnings: answer.warnings, more: answer.more_warnings, drawn: answer.drawn };
   const { detail, problems = [{ path: "", zh: detail, en: detail }], repair } = answer;
@@ -208,16 +222,19 @@ const act: Actions = {
     if (tab === "closed") void attempt(readClosed);
   },
   selectIncident: (id) => {
-    update({ selectedIncident: id, detail: null, draft: EMPTY_DRAFT, actFailed: false });
+    update({ selectedZone: null, selectedIncident: id, detail: null, draft: EMPTY_DRAFT, actFailed: false });
     void attempt(readDetail);
   },
-  selectWearer: (wearer) => update({ selectedWearer: wearer }),
-  deselect: () => update({ selectedIncident: null, detail: null, selectedWearer: null, draft: EMPTY_DRAFT }),
+  selectWearer: (wearer) => update({ selectedWearer: wearer, selectedZone: null }),
+  deselect: () => update({ selectedZone: null, zoneIsEnding: false, selectedIncident: null, detail: null, selectedWearer: null, draft: EMPTY_DRAFT }),
   search: (search) => update({ search }),
   draft: (change) => update({ draft: { ...state.draft, ...change } }),
   acknowledge: () => void handle(api.acknowledge),
   close: () => void handle((id) => api.close(id, state.draft.cause, state.draft.note)),
   fitMap: () => schematic?.fitAll(),
+  selectZone: (selectedZone) => update({ selectedZone, zoneIsEnding: false, actFailed: false }),
+  askToEndZone: (zoneIsEnding) => update({ zoneIsEnding }),
+  endZone: () => void endZone(),
   startDrawing: () => void attempt(startDrawing),
   stopDrawing,
   drawShape: (shape) => {

@@ -15,11 +15,11 @@ import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 import { preview, type Drawing, type Shape } from "./drawing";
 import { LAYERS, SOURCES } from "./layers";
 import {
-  approachRings, box, drawn, gridLines, gridStep, middle, pixelsAtZoom0, ring, segments, type Position,
+  approachRings, box, drawn, extent, gridLines, gridStep, middle, pixelsAtZoom0, ring, segments, type Position,
 } from "./shapes";
 import type { Sketch } from "./sketch";
 import { look, wearerName, type State } from "./state";
-import type { Wearer } from "./types";
+import type { Wearer, Zone } from "./types";
 
 setWorkerUrl(workerUrl);
 
@@ -27,6 +27,13 @@ const CLOSE_ZOOM = 14;
 /** From this zoom on, zones carry their names. */
 const NAMES_ZOOM = 10.5;
 const MOST_NAMED = 40;
+
+/** What the operator does on the map. */
+export interface Hand {
+  wearer(wearer: string): void;
+  zone(zone: string): void;
+  sketched(change: Partial<Drawing>): void;
+}
 
 type Placed = Wearer & { lat: number; lon: number };
 
@@ -41,8 +48,7 @@ export class Schematic {
 
   constructor(
     container: HTMLElement,
-    private readonly choose: (wearer: string) => void,
-    private readonly sketched: (change: Partial<Drawing>) => void,
+    private readonly hand: Hand,
   ) {
     this.map = new MapLibre({
       container,
@@ -61,10 +67,7 @@ export class Schematic {
     this.map.on("idle", () => container.toggleAttribute("data-drawn", true));
     this.map.on("movestart", () => container.toggleAttribute("data-drawn", false));
     this.map.on("move", () => this.drawGrid());
-    this.map.on("click", "wearers", (event: MapLayerMouseEvent) => {
-      const wearer = event.features?.[0]?.properties["wearer"] as string | undefined;
-      if (wearer && !this.shown?.drawing) this.choose(wearer);
-    });
+    this.map.on("click", ["wearers", "zones"], (event: MapLayerMouseEvent) => this.click(event));
     this.map.on("mouseenter", "wearers", () => (this.map.getCanvas().style.cursor = "pointer"));
     this.map.on("mouseleave", "wearers", () => (this.map.getCanvas().style.cursor = ""));
   }
@@ -93,7 +96,7 @@ export class Schematic {
   /** Let the operator draw a shape anew; null: let what is there be. */
   async sketch(shape: Shape | null): Promise<void> {
     // Who only watches never loads it.
-    this.pen ??= import("./sketch").then(({ Sketch: Pen }) => new Pen(this.map, this.sketched));
+    this.pen ??= import("./sketch").then(({ Sketch: Pen }) => new Pen(this.map, (change) => this.hand.sketched(change)));
     const pen = await this.pen;
     if (shape === null) pen.rest();
     else pen.begin(shape);
@@ -115,6 +118,15 @@ export class Schematic {
     this.ready = true;
     this.drawGrid();
     if (this.shown) this.show(this.shown);
+  }
+
+  /** Whoever is under the pointer, or else the smallest zone there; while somebody draws, nothing. */
+  private click({ features }: MapLayerMouseEvent): void {
+    if (this.shown?.drawing) return;
+    const at = (name: string) => features?.map(({ properties }) => properties[name] as string | undefined).find(Boolean);
+    const [wearer, zone] = [at("wearer"), at("zone")];
+    if (wearer) this.hand.wearer(wearer);
+    else if (zone) this.hand.zone(zone);
   }
 
   private goTo(state: State): void {
@@ -146,12 +158,15 @@ export class Schematic {
   }
 
   /** Zones of everybody always, those of one person only while they are looked at: homes are nobody else's business. */
-  private drawZones({ zones: { features }, selectedWearer, drawing }: State): void {
+  private drawZones({ zones: { features }, selectedWearer, selectedZone, drawing }: State): void {
     const zones = features.filter(({ properties: { wearers } }) =>
       wearers === null ? true : wearers.includes(selectedWearer ?? ""),
     );
     const seen = drawing?.verdict?.sound ? [...zones, drawing.verdict.drawn] : zones;
-    this.draw("zones", seen.map(drawn));
+    const chosen = (zone: Zone) => ({ ...zone, properties: { ...zone.properties, selected: zone.properties.zone === selectedZone } });
+    // The smaller lie on the larger: they can be seen, and clicked on.
+    const areas = seen.map(drawn).sort((a, b) => extent(b) - extent(a));
+    this.draw("zones", areas.map(chosen));
     this.draw("rings", approachRings(seen));
     this.draw("sketch", drawing ? preview(drawing).map(onGround) : []);
   }

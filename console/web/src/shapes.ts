@@ -27,6 +27,13 @@ export function drawn(zone: Zone): Zone {
   return { ...zone, geometry: { type: "Polygon", coordinates: [ring(lon, lat, zone.properties.radius_m ?? 0)] } };
 }
 
+/** How much of the map a drawn zone's outline takes up, in square degrees. */
+export function extent({ geometry }: Zone): number {
+  const rings = geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.type === "Polygon" ? geometry.coordinates : [];
+  const around = box(rings.flat() as Position[]);
+  return around === null ? 0 : (around[1][0] - around[0][0]) * (around[1][1] - around[0][1]);
+}
+
 /** The lines at which nearing a zone begins: inside a keep-in, outside a keep-out. */
 export function approachRings(zones: readonly Zone[]): GeoJSON.Feature[] {
   return zones.flatMap(({ geometry, properties }) => {

@@ -37,6 +37,9 @@ export interface State {
   selectedIncident: string | null;
   detail: IncidentDetail | null;
   selectedWearer: string | null;
+  selectedZone: string | null;
+  /** Asked to end it, and not yet sure. */
+  zoneIsEnding: boolean;
   draft: Draft;
   busy: boolean;
   actFailed: boolean;
@@ -67,6 +70,8 @@ export const nothingYet: State = {
   selectedIncident: null,
   detail: null,
   selectedWearer: null,
+  selectedZone: null,
+  zoneIsEnding: false,
   draft: EMPTY_DRAFT,
   busy: false,
   actFailed: false,
@@ -124,6 +129,12 @@ export function found(wearers: readonly Wearer[], text: string, nowMs: number): 
 
 export function wearerName(one: { wearer: string; wearer_name: string }): string {
   return one.wearer_name || one.wearer;
+}
+
+/** The name of a wearer whose id is known. */
+export function nameOf(id: string, wearers: readonly Wearer[]): string {
+  const one = wearers.find(({ wearer }) => wearer === id);
+  return one ? wearerName(one) : id;
 }
 
 /** Whether only a person's note ends the incident. */

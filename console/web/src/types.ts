@@ -110,10 +110,15 @@ export type ZoneKind = "keep_in" | "keep_out" | "curfew" | "interest";
 
 export interface ZoneProperties {
   zone: string;
+  org: string;
   name: string;
   kind: ZoneKind;
+  datum: string;
   radius_m: number | null;
+  width_m: number | null;
   approach_m: number | null;
+  dwell_s: number | null;
+  schedule: string | null;
   /** The line at which nearing begins; none for circles, whose ring is as far from their line. */
   ring: GeoJSON.Polygon | GeoJSON.MultiPolygon | null;
   wearers: string[] | null;

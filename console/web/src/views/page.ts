@@ -7,6 +7,7 @@ import { queueView } from "./queue";
 import { signInView } from "./sign_in";
 import type { View } from "./view";
 import { wearersView } from "./wearers";
+import { zoneView } from "./zone";
 import { zonePanel } from "./zone_panel";
 
 const LOOKS = ["sos", "tamper", "breach", "silent", "ok", "stale"] as const;
@@ -25,8 +26,10 @@ export function pageView(view: View): TemplateResult | typeof nothing {
 }
 
 function sideView(view: View): TemplateResult {
-  const { drawing, detail } = view.state;
+  const { drawing, detail, selectedZone, zones } = view.state;
   if (drawing) return zonePanel(view, drawing);
+  const zone = zones.features.find(({ properties }) => properties.zone === selectedZone);
+  if (zone) return zoneView(view, zone);
   return detail ? detailView(view, detail) : wearersView(view);
 }
 

@@ -17,6 +17,9 @@ export interface Actions {
   acknowledge(): void;
   close(): void;
   fitMap(): void;
+  selectZone(zone: string): void;
+  askToEndZone(isEnding: boolean): void;
+  endZone(): void;
   startDrawing(): void;
   stopDrawing(): void;
   drawShape(shape: Shape): void;

@@ -3,7 +3,7 @@ import { live } from "lit-html/directives/live.js";
 
 import { hasApproach, hasDwell, isComplete, SHAPES, type Drawing, type Verdict } from "../drawing";
 import { isKey } from "../i18n";
-import { found, wearerName } from "../state";
+import { found, nameOf, wearerName } from "../state";
 import type { Said, Wearer, ZoneKind } from "../types";
 import type { View } from "./view";
 
@@ -139,11 +139,6 @@ function whom({ state, t, act }: View, drawing: Drawing): TemplateResult {
 
 function suggestion(one: Wearer): string {
   return `${one.wearer} ${wearerName(one)}`;
-}
-
-function nameOf(wearer: string, wearers: readonly Wearer[]): string {
-  const one = wearers.find((other) => other.wearer === wearer);
-  return one ? wearerName(one) : wearer;
 }
 
 function sizes({ t, act }: View, drawing: Drawing): TemplateResult {
