@@ -39,6 +39,8 @@ _SENTENCES: Final = tuple(
         (r"Expected `str` matching regex .*", "格式不对：编号只用字母、数字、点、下划线和连字符，最多 64 个"),
         (r"send one GeoJSON Feature", "须为一个 GeoJSON Feature"),
         (r"unknown; a Feature has (?P<fields>.*)", "Feature 没有这一项；可用：{fields}"),
+        (r"a Feature has its (?P<what>\w+) beside them", "{what} 应写在 properties 之外"),
+        (r"must be a list of \w+", "坐标的层次不对：应为列表"),
         (r"must be an object: .*", "须为对象，写明 org、name、kind、datum 等"),
         (r"Expected `(?P<want>.*)`, got `(?P<got>.*?)`.*", "类型不对：应为 {want}，收到 {got}"),
         (

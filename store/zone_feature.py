@@ -89,7 +89,8 @@ def _members(feature: object, zone_id: str) -> dict[str, Any]:
 
 def _field_problems(properties: dict[str, Any], raw: dict[str, Any]) -> list[Problem]:
     twice = [
-        Problem(f"properties.{name}", f"a Feature has its {name} beside them") for name in _BESIDE & set(properties)
+        Problem(f"properties.{name}", f"a Feature has its {name} beside them")
+        for name in sorted(_BESIDE & set(properties))
     ]
     try:
         msgspec.convert(raw, Zone)

@@ -101,7 +101,7 @@ def test_an_incident_explains_itself_in_either_language(page: Page) -> None:
     expect(detail).to_contain_text("184.2 m")
     picture(page, "console-en")
     page.reload()
-    expect(page.locator(".queue .incident").first).to_contain_text("Strap opened or cut")
+    expect(page.locator(".queue .incident").first).to_contain_text("Strap opened or cut", timeout=20_000)
     assert page.evaluate("document.documentElement.lang") == "en-GB"
 
 

@@ -126,6 +126,10 @@ def test_a_check_says_the_same_and_stores_nothing(console: Console) -> None:
             "more than 0.5 m",
             id="GCJ-02 where there is none",
         ),
+        pytest.param(feature(id="b"), "properties.id", "a Feature has its id beside them", id="an id in two places"),
+        pytest.param(
+            feature({"type": "Polygon", "coordinates": 7}), "geometry.coordinates", "must be a list", id="no list"
+        ),
         pytest.param(feature(zone_id="a b"), "id", "Expected `str` matching", id="a bad id"),
         pytest.param({"type": "FeatureCollection"}, "type", "send one GeoJSON Feature", id="no Feature"),
     ],
