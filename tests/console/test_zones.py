@@ -296,24 +296,6 @@ def test_what_cannot_be_read_is_refused(console: Console, body: bytes, status: i
     assert answer.status_code == status
 
 
-def test_a_corridor_is_drawn_with_its_width_and_its_ring(console: Console) -> None:
-    browser = console.sign_in()
-    browser.post("/api/zones", json=feature(LINE, width_m=200, approach_m=150))
-    found = drawn(browser)
-    lats = [lat for _, lat in found["geometry"]["coordinates"][0]]
-    ring = [lat for _, lat in found["properties"]["ring"]["coordinates"][0]]
-    assert found["geometry"]["type"] == "Polygon"
-    assert (max(lats) - 26.575) * 111_195 == pytest.approx(100, abs=1)
-    assert (max(ring) - 26.575) * 111_195 == pytest.approx(250, abs=1)
-
-
-def test_the_ring_of_a_keep_in_lies_inside(console: Console) -> None:
-    browser = console.sign_in()
-    browser.post("/api/zones", json=feature(kind="keep_in", approach_m=100, wearers=["w-0001"]))
-    ring = drawn(browser)["properties"]["ring"]["coordinates"][0]
-    assert min(lat for _, lat in ring) > 26.58
-
-
 def test_choices_are_those_of_ones_own(console: Console) -> None:
     browser = console.sign_in("dong")
     assert [one["org"] for one in browser.get("/api/orgs").json()] == ["dongqu"]
