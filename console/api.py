@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from alerts.incidents import NotAllowed, check_acknowledge, check_close
 from console.auth import SignedIn, SignIn, session_of, sign_in
 from console.desk import Desk, DeskOf
-from console.present import bands, names, with_reasons, zone_features
+from console.present import bands, names, with_reasons
 from schemas.alerts import CloseCause
 from store.acts import acts_on, audit, audit_hourly, lock_incident, mark_acknowledged, mark_closed
-from store.map_views import wearers_at, zones_at
+from store.map_views import wearers_at
 from store.views import IncidentView, Operator, alerts_of, closed_incidents, find_incident, open_incidents, track_of
 
 router = APIRouter(prefix="/api")
@@ -79,14 +79,6 @@ async def wearers(operator: SignedIn, desk: DeskOf) -> dict[str, Any]:
     async with desk.session() as session:
         await audit_hourly(session, desk.act(operator, "map.view", "map"))
         return {"now": now, "wearers": bands(await wearers_at(session, operator.orgs, now))}
-
-
-@router.get("/zones")
-async def zones(operator: SignedIn, desk: DeskOf) -> dict[str, Any]:
-    """The zones in force, as GeoJSON."""
-    async with desk.session() as session:
-        await audit_hourly(session, desk.act(operator, "zones.view", "map"))
-        return zone_features(await zones_at(session, operator.orgs, desk.settings.now()))
 
 
 @router.get("/incidents")
@@ -182,6 +174,6 @@ def _subject(incident_id: UUID) -> str:
 
 def _about(operator: Operator, desk: Desk) -> dict[str, Any]:
     facts = asdict(operator)
-    return {name: facts[name] for name in ("name", "org_name", "org_name_en", "timezone")} | {
+    return {name: facts[name] for name in ("name", "org_name", "org_name_en", "timezone", "changes_rules")} | {
         "now": desk.settings.now()
     }

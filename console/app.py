@@ -10,10 +10,11 @@ from fastapi.staticfiles import StaticFiles
 from psycopg import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
-from console import api, events
+from console import api, events, zones
 from console.desk import Desk
 from console.guard import Guard
 from console.settings import ConsoleSettings
+from store.errors import StoreUnavailable
 
 __all__ = ["ConsoleSettings", "create_app"]
 
@@ -31,8 +32,10 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     app.state.desk = desk
     app.include_router(api.router)
     app.include_router(events.router)
+    app.include_router(zones.router)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(OperationalError, _no_database)
+    app.add_exception_handler(StoreUnavailable, _no_database)
     _serve_page(app, settings)
     app.add_middleware(
         SessionMiddleware,

@@ -89,3 +89,14 @@ async def signed_in(request: Request, desk: DeskOf) -> Operator:
 
 
 SignedIn = Annotated[Operator, Depends(signed_in)]
+
+
+async def rule_maker(request: Request, operator: SignedIn, desk: DeskOf) -> Operator:
+    """The operator of a request that changes rules, or shows what a change would do; 403 for who may only watch."""
+    if not operator.changes_rules:
+        await desk.refuse(operator, "rules.change", request.url.path, "may not change rules")
+        raise HTTPException(403, "this account may watch, not change rules; `shouhuan operator NAME --rules` allows it")
+    return operator
+
+
+RuleMaker = Annotated[Operator, Depends(rule_maker)]

@@ -16,6 +16,7 @@ from store.views import AsyncSession, Operator
 _PATIENCE_S: Final = 5.0
 _CONNECTIONS: Final = 8
 _CHECKS_AT_ONCE: Final = 2
+_CHANGES_AT_ONCE: Final = 2
 
 
 class Desk:
@@ -26,6 +27,8 @@ class Desk:
         self.feed = Feed(settings.database_url)
         # Each check of a password takes 64 MiB and a core.
         self.password_checks = asyncio.Semaphore(_CHECKS_AT_ONCE)
+        # Each change of a zone is checked against the whole registry.
+        self.rule_changes = asyncio.Semaphore(_CHANGES_AT_ONCE)
         self._pool = AsyncConnectionPool[AsyncSession](
             settings.database_url,
             min_size=1,

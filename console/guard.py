@@ -20,6 +20,7 @@ _HEADERS: Final = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "geolocation=(), camera=(), microphone=()",
 }
+_BODIES: Final = ("application/json", "application/geo+json")
 _SAFE: Final = ("GET", "HEAD", "OPTIONS")
 
 
@@ -34,7 +35,7 @@ def refusal(method: str, headers: Headers) -> tuple[int, str] | None:
     """
     if method in _SAFE:
         return None
-    if headers.get("content-type", "").partition(";")[0].strip() != "application/json":
+    if headers.get("content-type", "").partition(";")[0].strip() not in _BODIES:
         return 415, "send application/json"
     origin = headers.get("origin")
     if origin is not None and urlsplit(origin).netloc != headers.get("host"):

@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from alerts.explain import Ringing, explain
 from schemas.alerts import CLOSE_CAUSE_NAMES, KINDS, AlertCode, Cause, CloseCause, Priority
-from schemas.registry import Datum, epoch_ms
-from store.map_views import WearerView, ZoneView
+from schemas.registry import epoch_ms
+from store.map_views import WearerView
 from store.views import AlertView
 
 
@@ -30,7 +30,6 @@ _STATE_OF: Final[dict[Cause, WearerState]] = {
     Cause.CONTACT: WearerState.SILENT,
     Cause.SITE: WearerState.SILENT,
 }
-_DRAWN_DATUMS: Final = (Datum.WGS84, Datum.CGCS2000)
 
 
 def wearer_state(codes: Iterable[str]) -> WearerState:
@@ -73,26 +72,6 @@ def _ringing(alert: AlertView, wearer: str, timezone: str) -> Ringing:
         timezone=timezone,
         evidence=alert.evidence,
     )
-
-
-def zone_features(zones: Iterable[ZoneView]) -> dict[str, Any]:
-    """A GeoJSON FeatureCollection of the zones that can be drawn as they are; ``not_drawn`` counts the others.
-
-    Coordinates of another datum would put a fence hundreds of metres from where it stands. A circle
-    is a Point with ``radius_m``.
-    """
-    zones = list(zones)
-    drawn = [zone for zone in zones if zone.datum in _DRAWN_DATUMS]
-    return {
-        "type": "FeatureCollection",
-        "features": [_feature(zone) for zone in drawn],
-        "not_drawn": len(zones) - len(drawn),
-    }
-
-
-def _feature(zone: ZoneView) -> dict[str, Any]:
-    properties = {name: getattr(zone, name) for name in ("zone", "org", "name", "kind", "radius_m", "wearers")}
-    return {"type": "Feature", "geometry": zone.geometry, "properties": properties}
 
 
 def names() -> dict[str, Any]:

@@ -299,16 +299,18 @@ def operator(
     password: Annotated[
         str, typer.Option(prompt=True, hide_input=True, confirmation_prompt=True, envvar="OPERATOR_PASSWORD")
     ] = ...,  # type: ignore[assignment]
+    *,
+    rules: Annotated[bool, typer.Option("--rules", help="May change zones of what it sees, not only watch.")] = False,
 ) -> None:
     """Add a console account, or give it a new password.
 
-    Example: `shouhuan operator zhang --org dongqu`
+    Example: `shouhuan operator zhang --org dongqu --rules`
     """
     from shouhuan.web import save_operator
 
     with _for_people():
-        save_operator(_settings(), name, password, org)
-    _out.print(f"operator {name} may sign in")
+        save_operator(_settings(), name, password, org, changes_rules=rules)
+    _out.print(f"operator {name} may sign in{' and change zones' if rules else ''}")
 
 
 @app.command()

@@ -110,7 +110,7 @@ class _Demo:
             self._import(url)
         password = secrets.token_urlsafe(9)
         settings = self._settings(url)
-        save_operator(settings, _ACCOUNT, password, None)
+        save_operator(settings, _ACCOUNT, password, None, changes_rules=True)
         pushes = self._stack.enter_context(_push_receiver())
         started = now()
         times = AlertTimes(url)

@@ -27,7 +27,9 @@ def run(settings: Settings) -> None:
     uvicorn.run(app, host=settings.console_host, port=settings.console_port, log_level="warning", access_log=False)
 
 
-def save_operator(settings: Settings, name: str, password: str, org: str | None) -> None:
+def save_operator(
+    settings: Settings, name: str, password: str, org: str | None, *, changes_rules: bool = False
+) -> None:
     """Add an account or give it a new password."""
     with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
-        add_operator(connection, name, hash_password(password), org)
+        add_operator(connection, name, hash_password(password), org, changes_rules=changes_rules)

@@ -1,27 +1,22 @@
 """``shouhuan zones``: every fence of a registry file as its author should see it, and repaired shapes on request."""
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import msgspec
-import numpy as np
 import shapely
 from rich.console import Console
 from rich.table import Table
 
-from geo.datum import gcj02_to_wgs84, wgs84_to_gcj02
-from geo.shapes import METRES_PER_DEGREE
 from schemas.problems import Problem
-from schemas.registry import Datum, Registry, Zone
+from schemas.registry import Registry, Zone
 from store.errors import RegistryError
 from store.registry_advice import warnings
 from store.registry_areas import read_areas
+from store.registry_datum import MOVED, ROUND_TRIP_M, round_trip_m
 from store.registry_file import read_content, read_registry
 from store.registry_outline import Shaped, in_metres, outline
 from store.registry_repair import repairs
-
-ROUND_TRIP_M: Final = 0.5
-"""The most by which GCJ-02 positions may differ after a conversion to WGS-84 and back."""
 
 
 def show(path: Path, out: Console) -> int:
@@ -57,25 +52,16 @@ def repair(path: Path, out: Console, err: Console) -> None:
     out.print(msgspec.json.encode(collection).decode(), markup=False, highlight=False, soft_wrap=True)
 
 
-def round_trip_m(shaped: Shaped) -> float:
-    """How far the farthest position of a shape lies from itself after GCJ-02 → WGS-84 → GCJ-02."""
-    lon, lat = shapely.get_coordinates(shapely.geometry.shape(shaped.geometry)).T
-    lat_again, lon_again = wgs84_to_gcj02(*gcj02_to_wgs84(lat, lon))
-    north_m = (lat_again - lat) * METRES_PER_DEGREE
-    east_m = (lon_again - lon) * METRES_PER_DEGREE * np.cos(np.radians(lat))
-    return float(np.hypot(east_m, north_m).max())
-
-
 def _say_round_trip(registry: Registry, out: Console) -> int:
     shapes: list[Shaped] = [*registry.zones, *(place for leave in registry.leaves for place in leave.places)]
-    errors_m = [round_trip_m(shaped) for shaped in shapes if shaped.datum is Datum.GCJ02]
+    errors_m = [error_m for error_m in map(round_trip_m, shapes) if error_m is not None]
     if not errors_m:
         return 0
     line = f"GCJ-02 → WGS-84 → GCJ-02: at most {max(errors_m):.6f} m"
     if max(errors_m) <= ROUND_TRIP_M:
         out.print(f"{line} (shapes: {len(errors_m)}; allowed: {ROUND_TRIP_M} m)", highlight=False)
         return 0
-    out.print(f"{line}, more than {ROUND_TRIP_M} m: GCJ-02 is a frame of mainland China; check the datum", style="red")
+    out.print(f"{line}, {MOVED}", style="red")
     return 1
 
 

@@ -9,6 +9,7 @@ from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
 from schemas.alerts import KINDS, CloseCause, IncidentState
+from store.connection import Connection
 from store.views import AsyncSession
 
 LATCHING: Final = [code.value for code, kind in KINDS.items() if kind.latching]
@@ -107,6 +108,11 @@ async def mark_closed(
 async def audit(session: AsyncSession, act: Act) -> None:
     """Write a line of the audit."""
     await session.execute(_AUDIT, _facts(act))
+
+
+def audit_with(connection: Connection, act: Act) -> None:
+    """Write a line of the audit within the transaction that does what it tells of."""
+    connection.execute(_AUDIT, _facts(act))
 
 
 async def audit_hourly(session: AsyncSession, act: Act) -> None:

@@ -5,7 +5,9 @@
     StoreError                  the database answered, and the answer was no
     ├── StoreUnavailable        no answer: trying again helps
     ├── MigrationError          the schema in the database is not one of ours
-    └── RegistryError           a registry file with its problems, all of them at once
+    ├── RegistryError           a registry file with its problems, all of them at once
+    ├── ZoneUnknown             there is no such zone among those one may see
+    └── ZoneConflict            the zone is not, or no longer, what the change supposes
 
 Facts are attributes; the message says what is wrong, where, and what to do.
 """
@@ -51,3 +53,11 @@ class RegistryError(StoreError):
         super().__init__(listed(source, tuple(problems), "nothing was imported"))
         self.problems = tuple(problems)
         self.source = source
+
+
+class ZoneUnknown(StoreError):  # noqa: N818 - the name says what the caller needs to know
+    """A zone that does not exist, or is not the asker's to see: the two are not told apart."""
+
+
+class ZoneConflict(StoreError):  # noqa: N818
+    """An id that is taken, a zone that has ended, or one that somebody changed meanwhile: read it again."""

@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
+import msgspec
+from psycopg.rows import kwargs_row
+
+from schemas.registry import Zone
 from store.views import AsyncSession, Orgs, rows
 
 
@@ -33,17 +37,21 @@ class WearerView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ZoneView:
-    """A zone in force, its geometry in its own datum."""
+class OrgView:
+    """An org for which a zone may be drawn."""
 
-    zone: str
     org: str
     name: str
-    kind: str
-    datum: str
-    geometry: dict[str, Any]
-    radius_m: float | None
-    wearers: list[str] | None
+    name_en: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleView:
+    """Hours that a zone may hold in; ``windows`` are those of the week."""
+
+    schedule: str
+    timezone: str
+    windows: list[dict[str, Any]]
 
 
 # A band may have served somebody else before: only fixes of this wearer, since it was put on, are theirs.
@@ -83,11 +91,18 @@ _WEARERS: Final = """
       AND (%(orgs)s::text[] IS NULL OR w.org = ANY (%(orgs)s))
     ORDER BY w.id
 """
-_ZONES: Final = """
-    SELECT id AS zone, org, name, kind, datum, geometry, radius_m, wearers FROM zone
-    WHERE upper_inf(recorded) AND validity @> %(now)s AND (%(orgs)s::text[] IS NULL OR org = ANY (%(orgs)s))
-    ORDER BY id
+_ZONE: Final = """
+    SELECT id, org, name, kind, datum, geometry, radius_m, width_m, approach_m, dwell_s, wearers, schedule,
+           lower(validity) AS valid_from, upper(validity) AS valid_to, version FROM zone
+    WHERE upper_inf(recorded) AND (%(orgs)s::text[] IS NULL OR org = ANY (%(orgs)s))
 """
+_ZONES: Final = _ZONE + " AND validity @> %(now)s ORDER BY id"
+_ZONE_BY_ID: Final = _ZONE + " AND id = %(zone_id)s"
+_ORGS: Final = """
+    SELECT id AS org, name, coalesce(nullif(name_en, ''), name) AS name_en FROM org
+    WHERE upper_inf(recorded) AND (%(orgs)s::text[] IS NULL OR id = ANY (%(orgs)s)) ORDER BY id
+"""
+_SCHEDULES: Final = "SELECT id AS schedule, timezone, windows FROM schedule WHERE upper_inf(recorded) ORDER BY id"
 
 
 async def wearers_at(session: AsyncSession, orgs: Orgs, now: datetime) -> list[WearerView]:
@@ -95,6 +110,31 @@ async def wearers_at(session: AsyncSession, orgs: Orgs, now: datetime) -> list[W
     return await rows(session, WearerView, _WEARERS, orgs=orgs, now=now)
 
 
-async def zones_at(session: AsyncSession, orgs: Orgs, now: datetime) -> list[ZoneView]:
+async def zones_at(session: AsyncSession, orgs: Orgs, now: datetime) -> list[Zone]:
     """The zones in force at ``now``."""
-    return await rows(session, ZoneView, _ZONES, orgs=orgs, now=now)
+    return await _zones(session, _ZONES, orgs=orgs, now=now)
+
+
+async def find_zone(session: AsyncSession, orgs: Orgs, zone_id: str) -> Zone | None:
+    """A zone in force or not, or None where there is none among ``orgs``."""
+    return next(iter(await _zones(session, _ZONE_BY_ID, orgs=orgs, zone_id=zone_id)), None)
+
+
+async def orgs_of(session: AsyncSession, orgs: Orgs) -> list[OrgView]:
+    """The orgs that an operator sees."""
+    return await rows(session, OrgView, _ORGS, orgs=orgs)
+
+
+async def schedules_of(session: AsyncSession) -> list[ScheduleView]:
+    """All schedules; they are nobody's."""
+    return await rows(session, ScheduleView, _SCHEDULES)
+
+
+async def _zones(session: AsyncSession, query: LiteralString, **facts: object) -> list[Zone]:
+    async with session.cursor(row_factory=kwargs_row(_zone)) as cursor:
+        await cursor.execute(query, facts)
+        return await cursor.fetchall()
+
+
+def _zone(**columns: Any) -> Zone:  # noqa: ANN401 - the columns of the table
+    return msgspec.convert(columns, Zone)

@@ -97,24 +97,39 @@ def merged(current: Registry, wanted: Registry) -> Registry:
     return msgspec.structs.replace(wanted, **parts)
 
 
+def hold(connection: Connection) -> Current:
+    """What is believed now, for who imports into it before the transaction ends; the next one waits until then."""
+    # Two imports take turns, so that the second compares with what the first left.
+    connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
+    return read_current(connection)
+
+
+def import_problems(current: Registry, wanted: Registry, now: datetime) -> list[Problem]:
+    """Why ``import_registry`` would refuse, an empty list where it would not; places are those of ``merged``."""
+    return [*_new_problems(current, wanted), *_back_dated(current, wanted, now)]
+
+
+def write(connection: Connection, current: Current, registry: Registry, now: datetime) -> ImportReport:
+    """Add and change, within the transaction of ``hold``, what ``import_problems`` has found nothing wrong with."""
+    differences = {table: difference(table.part, current.registry, registry) for table in TABLES}
+    added = sum(len(found.added) for found in differences.values())
+    changed = sum(len(found.changed) for found in differences.values())
+    unchanged = sum(found.unchanged for found in differences.values())
+    version = current.version
+    if added or changed:
+        version = scalar(connection, "SELECT nextval('registry_version')")
+        for table, found in differences.items():
+            _write(connection, table, found, current, version, now)
+        connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(version)))
+    return ImportReport(added, changed, unchanged, version)
+
+
 def _import(connection: Connection, registry: Registry, now: datetime) -> ImportReport:
     with connection.transaction():
-        # Two imports take turns, so that the second compares with what the first left.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (_LOCK,))
-        current = read_current(connection)
-        differences = {table: difference(table.part, current.registry, registry) for table in TABLES}
-        if problems := [*_new_problems(current.registry, registry), *_back_dated(current.registry, registry, now)]:
+        current = hold(connection)
+        if problems := import_problems(current.registry, registry, now):
             raise RegistryError(problems, "the registry after this import")
-        added = sum(len(found.added) for found in differences.values())
-        changed = sum(len(found.changed) for found in differences.values())
-        unchanged = sum(found.unchanged for found in differences.values())
-        version = current.version
-        if added or changed:
-            version = scalar(connection, "SELECT nextval('registry_version')")
-            for table, found in differences.items():
-                _write(connection, table, found, current, version, now)
-            connection.execute("SELECT pg_notify(%s, %s)", (CHANNEL, str(version)))
-    return ImportReport(added, changed, unchanged, version)
+        return write(connection, current, registry, now)
 
 
 def _new_problems(current: Registry, wanted: Registry) -> Iterator[Problem]:

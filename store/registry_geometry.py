@@ -149,5 +149,6 @@ def _is_position(position: Any) -> bool:  # noqa: ANN401
 
 def _validity(geometry: dict[str, Any], path: str) -> Iterator[Problem]:
     if defect := defect_of(shape(geometry)):
-        message = f"not a valid shape: {defect}; `shouhuan zones FILE --repair` prints a repaired version"
+        way = "`shouhuan zones FILE --repair` prints a repaired version, the API's `?repair=true` answers with one"
+        message = f"not a valid shape: {defect}; {way}"
         yield Problem(f"{path}.geometry", message)

@@ -32,11 +32,22 @@ def outline(shaped: Shaped) -> BaseGeometry:
     >>> round(in_metres(outline(place)).area)
     31403
     """
-    drawn = shapely.transform(shapely.geometry.shape(shaped.geometry), _unbroken)
-    if shaped.datum is Datum.GCJ02:
-        drawn = shapely.transform(drawn, _to_wgs84)
+    drawn = in_wgs84(shaped)
     reach_m = shaped.radius_m or (shaped.width_m or 0.0) / 2.0
-    return _grown(drawn, reach_m) if reach_m else drawn
+    return grown(drawn, reach_m) if reach_m else drawn
+
+
+def in_wgs84(shaped: Shaped) -> BaseGeometry:
+    """What was drawn, a circle's centre or a corridor's line as well, in WGS-84 degrees."""
+    drawn = shapely.transform(shapely.geometry.shape(shaped.geometry), _unbroken)
+    return shapely.transform(drawn, _to_wgs84) if shaped.datum is Datum.GCJ02 else drawn
+
+
+def grown(degrees: BaseGeometry, reach_m: float) -> BaseGeometry:
+    """A shape and what is within so many metres of it; less what is so near its line, where they are negative."""
+    lon, lat = origin = _origin(degrees)
+    plane = shapely.transform(degrees, _to_plane(origin)).buffer(reach_m, quad_segs=_QUADRANT)
+    return shapely.transform(plane, lambda at: at / _scale(lat) + (lon, lat))
 
 
 def in_metres(degrees: BaseGeometry) -> BaseGeometry:
@@ -48,12 +59,6 @@ def touching(outlines: shapely.STRtree, one: BaseGeometry) -> Sequence[int]:
     """The places in a tree of outlines that share at least a point with one, on either side of the antimeridian."""
     turned = [translate(one, turn) for turn in (-360.0, 0.0, 360.0)]
     return [int(place) for place in np.unique(outlines.query(turned, predicate="intersects")[1])]
-
-
-def _grown(drawn: BaseGeometry, reach_m: float) -> BaseGeometry:
-    lon, lat = origin = _origin(drawn)
-    grown = shapely.transform(drawn, _to_plane(origin)).buffer(reach_m, quad_segs=_QUADRANT)
-    return shapely.transform(grown, lambda plane: plane / _scale(lat) + (lon, lat))
 
 
 def _origin(drawn: BaseGeometry) -> tuple[float, float]:

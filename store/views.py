@@ -24,12 +24,14 @@ AROUND: Final = timedelta(minutes=30)
 class Operator:
     """An account of the console; it sees ``orgs``, or everything where that is None.
 
-    ``timezone`` and the names are those of its own org, or of the topmost one.
+    ``changes_rules``: whether it may change zones there, too. ``timezone`` and the names are those of its own org, or
+    of the topmost one.
     """
 
     name: str
     password_hash: str
     orgs: list[str] | None
+    changes_rules: bool
     org_name: str
     org_name_en: str
     timezone: str
@@ -99,7 +101,7 @@ _OPERATOR: Final = """
         UNION
         SELECT org.id FROM org JOIN scope ON org.parent = scope.id WHERE upper_inf(org.recorded)
     )
-    SELECT operator.name, password_hash,
+    SELECT operator.name, password_hash, changes_rules,
            CASE WHEN operator.org IS NOT NULL THEN (SELECT array_agg(id) FROM scope) END AS orgs,
            coalesce(org.name, '') AS org_name,
            coalesce(nullif(org.name_en, ''), org.name, '') AS org_name_en,
@@ -163,16 +165,19 @@ _TRACK: Final = """
     LIMIT 500
 """
 _SAVE_OPERATOR: Final = """
-    INSERT INTO operator (name, password_hash, org) VALUES (%s, %s, %s)
-    ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash, org = excluded.org
+    INSERT INTO operator (name, password_hash, org, changes_rules) VALUES (%s, %s, %s, %s)
+    ON CONFLICT (name) DO UPDATE SET password_hash = excluded.password_hash, org = excluded.org,
+                                     changes_rules = excluded.changes_rules
 """
 
 
-def add_operator(connection: Connection, name: str, password_hash: str, org: str | None) -> None:
-    """Add an account, or give it a new password and org; raises ``StoreError`` for an org not in the registry."""
+def add_operator(
+    connection: Connection, name: str, password_hash: str, org: str | None, *, changes_rules: bool = False
+) -> None:
+    """Add an account, or give it a new password, org and right; ``StoreError`` for an org not in the registry."""
     if org and not scalar(connection, "SELECT EXISTS (SELECT FROM org WHERE id = %s AND upper_inf(recorded))", [org]):
         raise StoreError(f"operator {name}: the registry has no org {org!r}; import it first, or choose another")
-    connection.execute(_SAVE_OPERATOR, (name, password_hash, org))
+    connection.execute(_SAVE_OPERATOR, (name, password_hash, org, changes_rules))
 
 
 async def find_operator(session: AsyncSession, name: str) -> Operator | None:

@@ -20,12 +20,12 @@ PASSWORD_HASH = hash_password(PASSWORD)
 
 
 def settle(url: str, now: datetime, *, wearers: int = 20) -> NumberedRegistry:
-    """Import the demo registry with three operators: ``chief`` sees all, ``dong`` and ``xi`` one district each."""
+    """Import the demo registry with operators: ``chief`` sees all, ``dong`` one district, ``xi`` only watches one."""
     with connect(url, autocommit=True) as connection:
         registry = demo_registry(seed=7, wearers=wearers, now_ms=ms(now), interval_s=60, silence_after_s=1200)
         import_registry(connection, registry, now=now)
         for name, org in {"chief": None, "dong": "dongqu", "xi": "xiqu"}.items():
-            add_operator(connection, name, PASSWORD_HASH, org)
+            add_operator(connection, name, PASSWORD_HASH, org, changes_rules=name != "xi")
         return load_registry(connection)
 
 

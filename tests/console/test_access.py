@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from fastapi.routing import APIRoute
 
-from console import api, events
+from console import api, events, zones
 from console.auth import MOST_FAILURES
 from store.connection import connect
 from store.errors import StoreError
@@ -20,7 +20,7 @@ from tests.console.conftest import Clock, Console, console_over, serving
 OPEN_TO_ALL = {"/api/login", "/api/healthz", "/api/readyz"}
 ROUTES = [
     pytest.param(method, route.path, id=f"{method} {route.path}")
-    for route in [*api.router.routes, *events.router.routes]
+    for route in [*api.router.routes, *events.router.routes, *zones.router.routes]
     if isinstance(route, APIRoute) and route.path not in OPEN_TO_ALL
     for method in sorted(route.methods or ())
 ]
@@ -42,7 +42,9 @@ def attempt(browser: httpx.Client, name: str = "chief", password: str = WRONG) -
 @pytest.mark.parametrize(("method", "path"), ROUTES)
 def test_nobody_gets_in_without_signing_in(console: Console, method: str, path: str) -> None:
     body = {"cause": "test", "note": ""}
-    answer = console.visitor().request(method, path.format(incident_id=ANY_ID), json=body if method == "POST" else None)
+    answer = console.visitor().request(
+        method, path.format(incident_id=ANY_ID, zone_id="z"), json=None if method == "GET" else body
+    )
     assert (answer.status_code, answer.json()) == (401, {"detail": "sign in first"})
 
 

@@ -95,13 +95,21 @@ def test_every_alert_code_has_a_state(code: AlertCode) -> None:
     assert wearer_state([code.value])
 
 
-def test_zones_of_another_datum_are_counted_but_not_drawn(console: Console) -> None:
-    before = console.sign_in().get("/api/zones").json()
-    run(console, "UPDATE zone SET datum = 'GCJ-02' WHERE id IN ('dongqu-school', 'xiqu-school')")
-    after = console.sign_in().get("/api/zones").json()
-    assert (before["not_drawn"], after["not_drawn"]) == (0, 2)
-    assert len(before["features"]) - len(after["features"]) == 2
-    circle = next(one for one in after["features"] if one["properties"]["zone"] == "dongqu-office")
+def test_zones_of_another_datum_are_drawn_where_they_stand(console: Console) -> None:
+    def centre() -> list[float]:
+        features = console.sign_in().get("/api/zones").json()["features"]
+        school = next(one for one in features if one["properties"]["zone"] == "dongqu-school")
+        return list(school["geometry"]["coordinates"])
+
+    before = centre()
+    run(console, "UPDATE zone SET datum = 'GCJ-02' WHERE id = 'dongqu-school'")
+    east_m, north_m = (centre()[0] - before[0]) * 99_500, (centre()[1] - before[1]) * 111_195
+    assert 200 < (east_m**2 + north_m**2) ** 0.5 < 700
+
+
+def test_a_circle_is_drawn_by_its_middle_and_radius(console: Console) -> None:
+    features = console.sign_in().get("/api/zones").json()["features"]
+    circle = next(one for one in features if one["properties"]["zone"] == "dongqu-office")
     assert (circle["geometry"]["type"], circle["properties"]["radius_m"]) == ("Point", 60.0)
 
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner, Result
 
 from schemas.registry import Datum, LeavePlace
 from shouhuan.cli import app
-from shouhuan.zones import round_trip_m, show
+from shouhuan.zones import show
+from store.registry_datum import round_trip_m
 from store.registry_file import read_registry
 
 BOW_TIE = [[101, 26], [101.01, 26.01], [101.01, 26], [101, 26.01], [101, 26]]
@@ -99,8 +100,10 @@ def test_gcj02_where_there_is_none_is_not_converted_silently(tmp_path: Path) -> 
 
 def test_the_round_trip_is_measured_in_metres(monkeypatch: pytest.MonkeyPatch) -> None:
     degree_m = 111_195
-    monkeypatch.setattr("shouhuan.zones.gcj02_to_wgs84", lambda lat, lon: (lat, lon))
-    monkeypatch.setattr("shouhuan.zones.wgs84_to_gcj02", lambda lat, lon: (lat + 3 / degree_m, lon + 8 / degree_m))
+    monkeypatch.setattr("store.registry_datum.gcj02_to_wgs84", lambda lat, lon: (lat, lon))
+    monkeypatch.setattr(
+        "store.registry_datum.wgs84_to_gcj02", lambda lat, lon: (lat + 3 / degree_m, lon + 8 / degree_m)
+    )
     # At 60 degrees north a degree of longitude is half as long: 3 m and 4 m, so 5 m.
     assert round_trip_m(LeavePlace(name="p", datum=Datum.GCJ02, geometry=point(104, 60))) == pytest.approx(5, 1e-3)
 

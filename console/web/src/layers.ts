@@ -7,6 +7,8 @@ const NOTHING: SourceSpecification = { type: "geojson", data: { type: "FeatureCo
 export const SOURCES: Record<string, SourceSpecification> = {
   grid: NOTHING,
   zones: NOTHING,
+  rings: NOTHING,
+  sketch: NOTHING,
   track: NOTHING,
   accuracy: NOTHING,
   wearers: NOTHING,
@@ -26,18 +28,41 @@ const ZONE_COLOUR: ExpressionSpecification = [
   "match", ["get", "kind"],
   "keep_out", "#e0707a",
   "curfew", "#8f9ff0",
-  "interest", "#8595a3",
+  "interest", "#b9a36b",
+  "repair", "#8fd694",
   "#56b6c2",
+];
+const IS_AREA: ExpressionSpecification = ["!=", ["geometry-type"], "LineString"];
+const DEEPEST_ZOOM = 24;
+/** A width in metres on the ground: twice the pixels with every zoom. */
+const AS_WIDE_AS_THE_GROUND: ExpressionSpecification = [
+  "interpolate", ["exponential", 2], ["zoom"],
+  0, ["get", "px"],
+  DEEPEST_ZOOM, ["*", ["get", "px"], 2 ** DEEPEST_ZOOM],
 ];
 const IS_CALM: ExpressionSpecification = ["in", ["get", "look"], ["literal", ["ok", "stale"]]];
 
 export const LAYERS: LayerSpecification[] = [
   { id: "ground", type: "background", paint: { "background-color": "#0e141b" } },
   { id: "grid", type: "line", source: "grid", paint: { "line-color": "#1d2732", "line-width": 1 } },
-  { id: "zones", type: "fill", source: "zones", paint: { "fill-color": ZONE_COLOUR, "fill-opacity": 0.13 } },
+  { id: "zones", type: "fill", source: "zones", paint: { "fill-color": ZONE_COLOUR, "fill-opacity": 0.15 } },
   {
     id: "zone-edges", type: "line", source: "zones",
-    paint: { "line-color": ZONE_COLOUR, "line-width": 1.5, "line-opacity": 0.85, "line-dasharray": [3, 2] },
+    paint: { "line-color": ZONE_COLOUR, "line-width": ["case", ["get", "selected"], 3.5, 1.5], "line-opacity": 0.9 },
+  },
+  {
+    id: "rings", type: "line", source: "rings",
+    paint: { "line-color": ZONE_COLOUR, "line-width": 1.2, "line-opacity": 0.75, "line-dasharray": [3, 3] },
+  },
+  { id: "sketch", type: "fill", source: "sketch", filter: IS_AREA, paint: { "fill-color": ZONE_COLOUR, "fill-opacity": 0.25 } },
+  {
+    id: "sketch-edges", type: "line", source: "sketch", filter: IS_AREA,
+    paint: { "line-color": ZONE_COLOUR, "line-width": 2 },
+  },
+  {
+    id: "sketch-corridor", type: "line", source: "sketch", filter: ["!", IS_AREA],
+    layout: { "line-join": "round", "line-cap": "round" },
+    paint: { "line-color": ZONE_COLOUR, "line-opacity": 0.3, "line-width": AS_WIDE_AS_THE_GROUND },
   },
   {
     id: "track", type: "line", source: "track", filter: ["!", ["get", "gap"]],

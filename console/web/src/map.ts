@@ -12,10 +12,14 @@ import {
 import "maplibre-gl/dist/maplibre-gl.css";
 import workerUrl from "maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url";
 
+import { preview, type Drawing, type Shape } from "./drawing";
 import { LAYERS, SOURCES } from "./layers";
-import { box, drawn, gridLines, gridStep, middle, ring, segments, type Position } from "./shapes";
+import {
+  approachRings, box, drawn, extent, gridLines, gridStep, middle, pixelsAtZoom0, ring, segments, type Position,
+} from "./shapes";
+import type { Sketch } from "./sketch";
 import { look, wearerName, type State } from "./state";
-import type { Wearer } from "./types";
+import type { Wearer, Zone } from "./types";
 
 setWorkerUrl(workerUrl);
 
@@ -23,6 +27,13 @@ const CLOSE_ZOOM = 14;
 /** From this zoom on, zones carry their names. */
 const NAMES_ZOOM = 10.5;
 const MOST_NAMED = 40;
+
+/** What the operator does on the map. */
+export interface Hand {
+  wearer(wearer: string): void;
+  zone(zone: string): void;
+  sketched(change: Partial<Drawing>): void;
+}
 
 type Placed = Wearer & { lat: number; lon: number };
 
@@ -33,10 +44,11 @@ export class Schematic {
   private ready = false;
   private fitted = false;
   private shown: State | null = null;
+  private pen: Promise<Sketch> | null = null;
 
   constructor(
     container: HTMLElement,
-    private readonly choose: (wearer: string) => void,
+    private readonly hand: Hand,
   ) {
     this.map = new MapLibre({
       container,
@@ -55,10 +67,7 @@ export class Schematic {
     this.map.on("idle", () => container.toggleAttribute("data-drawn", true));
     this.map.on("movestart", () => container.toggleAttribute("data-drawn", false));
     this.map.on("move", () => this.drawGrid());
-    this.map.on("click", "wearers", (event: MapLayerMouseEvent) => {
-      const wearer = event.features?.[0]?.properties["wearer"] as string | undefined;
-      if (wearer) this.choose(wearer);
-    });
+    this.map.on("click", ["wearers", "zones"], (event: MapLayerMouseEvent) => this.click(event));
     this.map.on("mouseenter", "wearers", () => (this.map.getCanvas().style.cursor = "pointer"));
     this.map.on("mouseleave", "wearers", () => (this.map.getCanvas().style.cursor = ""));
   }
@@ -84,6 +93,22 @@ export class Schematic {
     this.fitted = true;
   }
 
+  /** Let the operator draw a shape anew; null: let what is there be. */
+  async sketch(shape: Shape | null): Promise<void> {
+    // Who only watches never loads it.
+    this.pen ??= import("./sketch").then(({ Sketch: Pen }) => new Pen(this.map, (change) => this.hand.sketched(change)));
+    const pen = await this.pen;
+    if (shape === null) pen.rest();
+    else pen.begin(shape);
+  }
+
+  /** Take the pen away. */
+  async endSketch(): Promise<void> {
+    const pen = await this.pen;
+    this.pen = null;
+    pen?.end();
+  }
+
   /** Let go of everything. */
   remove(): void {
     this.map.remove();
@@ -93,6 +118,15 @@ export class Schematic {
     this.ready = true;
     this.drawGrid();
     if (this.shown) this.show(this.shown);
+  }
+
+  /** Whoever is under the pointer, or else the smallest zone there; while somebody draws, nothing. */
+  private click({ features }: MapLayerMouseEvent): void {
+    if (this.shown?.drawing) return;
+    const at = (name: string) => features?.map(({ properties }) => properties[name] as string | undefined).find(Boolean);
+    const [wearer, zone] = [at("wearer"), at("zone")];
+    if (wearer) this.hand.wearer(wearer);
+    else if (zone) this.hand.zone(zone);
   }
 
   private goTo(state: State): void {
@@ -124,11 +158,17 @@ export class Schematic {
   }
 
   /** Zones of everybody always, those of one person only while they are looked at: homes are nobody else's business. */
-  private drawZones(state: State): void {
-    const zones = state.zones.features.filter(({ properties: { wearers } }) =>
-      wearers === null ? true : wearers.includes(state.selectedWearer ?? ""),
+  private drawZones({ zones: { features }, selectedWearer, selectedZone, drawing }: State): void {
+    const zones = features.filter(({ properties: { wearers } }) =>
+      wearers === null ? true : wearers.includes(selectedWearer ?? ""),
     );
-    this.draw("zones", zones.map(drawn));
+    const seen = drawing?.verdict?.sound ? [...zones, drawing.verdict.drawn] : zones;
+    const chosen = (zone: Zone) => ({ ...zone, properties: { ...zone.properties, selected: zone.properties.zone === selectedZone } });
+    // The smaller lie on the larger: they can be seen, and clicked on.
+    const areas = seen.map(drawn).sort((a, b) => extent(b) - extent(a));
+    this.draw("zones", areas.map(chosen));
+    this.draw("rings", approachRings(seen));
+    this.draw("sketch", drawing ? preview(drawing).map(onGround) : []);
   }
 
   private drawNames(state: State): void {
@@ -199,6 +239,17 @@ export class Schematic {
 
 function placed(wearers: readonly Wearer[]): Placed[] {
   return wearers.filter((one): one is Placed => one.lat !== null && one.lon !== null);
+}
+
+/** A feature that somebody draws as an area, or as a line with its width in pixels. */
+function onGround(feature: GeoJSON.Feature): GeoJSON.Feature {
+  const { geometry, properties } = feature;
+  if (geometry.type === "Point") {
+    const [lon, lat] = geometry.coordinates as Position;
+    return { ...feature, geometry: { type: "Polygon", coordinates: [ring(lon, lat, properties?.["radius_m"] as number)] } };
+  }
+  const lat = geometry.type === "LineString" ? (geometry.coordinates[0]?.[1] ?? 0) : 0;
+  return { ...feature, properties: { ...properties, px: pixelsAtZoom0((properties?.["width_m"] as number) ?? 0, lat) } };
 }
 
 function gridLabel(text: string, axis: "lon" | "lat", offset: number): HTMLElement {

@@ -4,7 +4,8 @@ import type { TrackPoint, Zone } from "./types";
 
 export type Position = [number, number];
 
-const METRES_PER_DEGREE = 111_320;
+/** Of latitude, as the judge counts them. */
+export const METRES_PER_DEGREE = 111_194.93;
 const CORNERS = 64;
 /** Above this, two fixes are too far apart in time for a line to suggest a way. */
 const GAP_MS = 5 * 60_000;
@@ -24,6 +25,36 @@ export function drawn(zone: Zone): Zone {
   if (zone.geometry.type !== "Point") return zone;
   const [lon, lat] = zone.geometry.coordinates as Position;
   return { ...zone, geometry: { type: "Polygon", coordinates: [ring(lon, lat, zone.properties.radius_m ?? 0)] } };
+}
+
+/** How much of the map a drawn zone's outline takes up, in square degrees. */
+export function extent({ geometry }: Zone): number {
+  const rings = geometry.type === "MultiPolygon" ? geometry.coordinates.flat() : geometry.type === "Polygon" ? geometry.coordinates : [];
+  const around = box(rings.flat() as Position[]);
+  return around === null ? 0 : (around[1][0] - around[0][0]) * (around[1][1] - around[0][1]);
+}
+
+/** The lines at which nearing a zone begins: inside a keep-in, outside a keep-out. */
+export function approachRings(zones: readonly Zone[]): GeoJSON.Feature[] {
+  return zones.flatMap(({ geometry, properties }) => {
+    const { kind, radius_m, approach_m } = properties;
+    const ring = geometry.type === "Point" ? circleRing(geometry, (radius_m ?? 0) + reach(kind, approach_m)) : properties.ring;
+    return approach_m && ring ? [{ type: "Feature", geometry: ring, properties: { kind } }] : [];
+  });
+}
+
+function reach(kind: Zone["properties"]["kind"], approachM: number | null): number {
+  return (kind === "keep_in" ? -1 : 1) * (approachM ?? 0);
+}
+
+function circleRing({ coordinates }: GeoJSON.Point, radiusM: number): GeoJSON.Polygon | null {
+  const [lon, lat] = coordinates as Position;
+  return radiusM > 0 ? { type: "Polygon", coordinates: [ring(lon, lat, radiusM)] } : null;
+}
+
+/** Pixels per metre of width at zoom 0, where the world is 512 pixels wide. */
+export function pixelsAtZoom0(metres: number, lat: number): number {
+  return (metres * 512) / (360 * METRES_PER_DEGREE * Math.cos((lat * Math.PI) / 180));
 }
 
 /** Where a zone's name stands. */

@@ -1,7 +1,8 @@
 /** What the page knows, and how that changes; pure. */
 
+import type { Drawing } from "./drawing";
 import type { Lang } from "./i18n";
-import type { Incident, IncidentDetail, Me, Names, Place, Wearer, WearerState, Zones } from "./types";
+import type { Incident, IncidentDetail, Me, Names, Org, Place, Schedule, Wearer, WearerState, Zones } from "./types";
 
 export type Look = WearerState | "stale";
 
@@ -28,10 +29,17 @@ export interface State {
   wearers: readonly Wearer[];
   zones: Zones;
   places: readonly Place[];
+  /** The zone that is being drawn, and what there is to choose among for it. */
+  drawing: Drawing | null;
+  orgs: readonly Org[];
+  schedules: readonly Schedule[];
   search: string;
   selectedIncident: string | null;
   detail: IncidentDetail | null;
   selectedWearer: string | null;
+  selectedZone: string | null;
+  /** Asked to end it, and not yet sure. */
+  zoneIsEnding: boolean;
   draft: Draft;
   busy: boolean;
   actFailed: boolean;
@@ -53,12 +61,17 @@ export const nothingYet: State = {
   closed: [],
   fresh: new Set(),
   wearers: [],
-  zones: { features: [], not_drawn: 0 },
+  zones: { features: [] },
   places: [],
+  drawing: null,
+  orgs: [],
+  schedules: [],
   search: "",
   selectedIncident: null,
   detail: null,
   selectedWearer: null,
+  selectedZone: null,
+  zoneIsEnding: false,
   draft: EMPTY_DRAFT,
   busy: false,
   actFailed: false,
@@ -116,6 +129,12 @@ export function found(wearers: readonly Wearer[], text: string, nowMs: number): 
 
 export function wearerName(one: { wearer: string; wearer_name: string }): string {
   return one.wearer_name || one.wearer;
+}
+
+/** The name of a wearer whose id is known. */
+export function nameOf(id: string, wearers: readonly Wearer[]): string {
+  const one = wearers.find(({ wearer }) => wearer === id);
+  return one ? wearerName(one) : id;
 }
 
 /** Whether only a person's note ends the incident. */

@@ -8,6 +8,7 @@ export interface Me {
   org_name: string;
   org_name_en: string;
   timezone: string;
+  changes_rules: boolean;
   now: string;
 }
 
@@ -105,11 +106,21 @@ export interface Wearer {
   state: WearerState;
 }
 
+export type ZoneKind = "keep_in" | "keep_out" | "curfew" | "interest";
+
 export interface ZoneProperties {
   zone: string;
+  org: string;
   name: string;
-  kind: "keep_in" | "keep_out" | "curfew" | "interest";
+  kind: ZoneKind;
+  datum: string;
   radius_m: number | null;
+  width_m: number | null;
+  approach_m: number | null;
+  dwell_s: number | null;
+  schedule: string | null;
+  /** The line at which nearing begins; none for circles, whose ring is as far from their line. */
+  ring: GeoJSON.Polygon | GeoJSON.MultiPolygon | null;
   wearers: string[] | null;
 }
 
@@ -117,7 +128,38 @@ export type Zone = GeoJSON.Feature<GeoJSON.Point | GeoJSON.Polygon | GeoJSON.Mul
 
 export interface Zones {
   features: Zone[];
-  not_drawn: number;
+}
+
+/** A sentence about one place in what was sent. */
+export interface Said extends Named {
+  path: string;
+}
+
+/** A zone was stored, or could be. */
+export interface ZoneAnswer {
+  zone: GeoJSON.Feature;
+  drawn: Zone;
+  warnings: Said[];
+  /** How many more there are. */
+  more_warnings: number;
+}
+
+/** Why a zone was not stored. */
+export interface ZoneRefusal {
+  detail: string;
+  problems?: Said[];
+  repair?: { geometry: GeoJSON.Polygon | GeoJSON.MultiPolygon | null };
+}
+
+export interface Org {
+  org: string;
+  name: string;
+  name_en: string;
+}
+
+export interface Schedule {
+  schedule: string;
+  windows: { days: string[]; start: string; end: string }[];
 }
 
 export interface Place extends Named {

@@ -7,6 +7,8 @@ import { queueView } from "./queue";
 import { signInView } from "./sign_in";
 import type { View } from "./view";
 import { wearersView } from "./wearers";
+import { zoneView } from "./zone";
+import { zonePanel } from "./zone_panel";
 
 const LOOKS = ["sos", "tamper", "breach", "silent", "ok", "stale"] as const;
 const ZONE_KINDS = ["keep_in", "keep_out", "curfew", "interest"] as const;
@@ -18,11 +20,17 @@ export function pageView(view: View): TemplateResult | typeof nothing {
   if (state.phase === "signed_out") return signInView(view);
   return html`
     ${headerView(view)}
-    <main class="desk">
-      ${queueView(view)} ${mapView(view)} ${state.detail ? detailView(view, state.detail) : wearersView(view)}
-    </main>
+    <main class="desk">${queueView(view)} ${mapView(view)} ${sideView(view)}</main>
     <p class="spoken" role="status" aria-live="polite">${spoken(view)}</p>
   `;
+}
+
+function sideView(view: View): TemplateResult {
+  const { drawing, detail, selectedZone, zones } = view.state;
+  if (drawing) return zonePanel(view, drawing);
+  const zone = zones.features.find(({ properties }) => properties.zone === selectedZone);
+  if (zone) return zoneView(view, zone);
+  return detail ? detailView(view, detail) : wearersView(view);
 }
 
 function mapView({ state, t, act }: View): TemplateResult {
@@ -30,14 +38,15 @@ function mapView({ state, t, act }: View): TemplateResult {
     <section class="map-panel" aria-label=${t("map.label")}>
       <div id="map"></div>
       <p class="map-unavailable">${t("map.unavailable")}</p>
-      <p class="map-note">
-        ${t("map.schematic")} · ${t("map.datum")}
-        ${state.zones.not_drawn ? html` · ${t("map.not_drawn", { count: state.zones.not_drawn })}` : nothing}
-      </p>
+      <p class="map-note">${t("map.schematic")} · ${t("map.datum")}</p>
       <button class="map-fit" @click=${() => act.fitMap()}>${t("map.fit")}</button>
+      ${state.me?.changes_rules && !state.drawing
+        ? html`<button class="map-draw" id="draw-zone" @click=${() => act.startDrawing()}>${t("draw.start")}</button>`
+        : nothing}
       <ul class="legend">
         ${LOOKS.map((look) => html`<li class=${look}><span class="dot"></span>${t(`state.${look}`)}</li>`)}
         ${ZONE_KINDS.map((kind) => html`<li class="zone ${kind}"><span class="dot"></span>${t(`zone.${kind}`)}</li>`)}
+        <li class="zone ring"><span class="dot"></span>${t("zone.ring")}</li>
       </ul>
     </section>
   `;

@@ -1,5 +1,6 @@
 /** What every view is given. */
 
+import type { Drawing, Shape } from "../drawing";
 import type { Reader } from "../format";
 import type { Draft, State } from "../state";
 
@@ -16,6 +17,16 @@ export interface Actions {
   acknowledge(): void;
   close(): void;
   fitMap(): void;
+  selectZone(zone: string): void;
+  askToEndZone(isEnding: boolean): void;
+  endZone(): void;
+  startDrawing(): void;
+  stopDrawing(): void;
+  drawShape(shape: Shape): void;
+  changeDrawing(change: Partial<Drawing>): void;
+  takeRepair(): void;
+  checkZone(): void;
+  saveZone(): void;
 }
 
 export interface View extends Reader {
