@@ -29,7 +29,9 @@ CODES: Final = {
 }
 RINGS: Final = (*CODES.values(), AlertCode.LEAVE_OVERSTAY)
 """What this detector rings; an open alert remembers its place here, whatever the rules say by the time it ends."""
+OF_THE_FIX_BEFORE: Final = ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps", "drift_x_m", "drift_y_m")
 Pairs = NDArray[np.intp]
+Floats = NDArray[np.float64]
 
 
 class Heard(NamedTuple):
@@ -86,11 +88,11 @@ class ZoneWatch(Detector):
             return verdicts
         place = with_fix[owner]
         at_ms = step.event_ms[place]
-        fixes = self._fixes(pairs, step, place)
+        fixes = self._fixes(table, pairs, step, place)
         new = presence.is_new(table, pairs, fixes.fix_ms, step.age_s[place])
         told, told_by, fixes = pairs[new], place[new], fixes.take(new)
         verdicts += self._passing(table, told, at_ms[new], told_by, fixes)
-        before = {name: table[name][told].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
+        before = {name: table[name][told].copy() for name in OF_THE_FIX_BEFORE}
         weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config)
         heard = Heard(told, told_by, fixes, weighed, before)
         return verdicts + self._decide(table, pairs, at_ms, place, heard)
@@ -115,15 +117,26 @@ class ZoneWatch(Detector):
         still_open = gone[table["open_onset_ms"][gone] != NEVER]
         return self._transition(table, still_open, np.full(len(still_open), now_ms), np.full(len(still_open), -1))
 
-    def _fixes(self, pairs: Pairs, step: Readings, place: NDArray[np.intp]) -> Fixes:
+    def _fixes(self, table: Table, pairs: Pairs, step: Readings, place: NDArray[np.intp]) -> Fixes:
         """The reading at each pair's place as its zone sees it, leaves that allow more places considered."""
         zone, lat, lon = self.demands.zone[pairs], step.lat[place], step.lon[place]
         x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
-        fix_ms = step.fix_ms[place]
-        distance_m = self.demands.eased_m(pairs, self.demands.shapes.wall_m(zone, x_m, y_m), fix_ms, lat, lon)
-        speed_mps = step.speed_mps[place]
+        fix_ms, accuracy_m, speed_mps = step.fix_ms[place], step.accuracy_m[place], step.speed_mps[place]
         still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)
-        return Fixes(distance_m, x_m, y_m, step.accuracy_m[place], speed_mps, still, fix_ms)
+        wall_m = self.demands.shapes.wall_m(zone, x_m, y_m)
+        drift = presence.drift_m(table, pairs, x_m, y_m, accuracy_m, speed_mps, fix_ms, self.config)
+        shift_m = self._shift_m(zone, wall_m, x_m, y_m, *drift)
+        distance_m = self.demands.eased_m(pairs, wall_m, fix_ms, lat, lon)
+        reckoned_m = np.where(distance_m < wall_m, distance_m, wall_m + shift_m)
+        return Fixes(distance_m, reckoned_m, *drift, x_m, y_m, accuracy_m, speed_mps, still, fix_ms)
+
+    def _shift_m(self, zone: Pairs, wall_m: Floats, x_m: Floats, y_m: Floats, east_m: Floats, north_m: Floats) -> Floats:
+        """How much farther from the wall the reckoned places lie, where that may matter: less than a drift from it."""
+        shift_m = np.zeros(len(zone))
+        drifts = np.flatnonzero((east_m != 0) | (north_m != 0))
+        there = self.demands.shapes.wall_m(zone[drifts], (x_m - east_m)[drifts], (y_m - north_m)[drifts])
+        shift_m[drifts] = there - wall_m[drifts]
+        return shift_m
 
     def _passing(
         self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes
@@ -177,7 +190,7 @@ class ZoneWatch(Detector):
         breach = holds & (table["presence"][pairs] == self.demands.wrong_side[pairs])
         onset = table["open_onset_ms"][pairs]
         opens = np.flatnonzero(breach & fresh & (onset == NEVER))
-        table["open_onset_ms"][pairs[opens]] = np.maximum(table["since_ms"][pairs[opens]], since[opens])
+        table["open_onset_ms"][pairs[opens]] = np.maximum(_since_ms(table, pairs[opens]), since[opens])
         # What is older than an alert cannot end it, for bands store and forward; it can refute it.
         closes = np.flatnonzero(~breach & (onset != NEVER) & ((at_ms >= onset) | self._refuted(table, pairs)))
         changed = np.sort(np.concatenate([opens, closes]))
@@ -251,7 +264,7 @@ class ZoneWatch(Detector):
     def _refuted(self, table: Table, pairs: Pairs) -> NDArray[np.bool_]:
         """Where late fixes showed that the wearer was on the right side before the open alert began."""
         right = (table["presence"][pairs] != self.demands.wrong_side[pairs]) & (table["presence"][pairs] >= 0)
-        return np.asarray(right & (table["since_ms"][pairs] < table["open_onset_ms"][pairs]))
+        return np.asarray(right & (_since_ms(table, pairs) < table["open_onset_ms"][pairs]))
 
     def _circumstances(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
         """What was asked, and the newest fix known."""
@@ -292,6 +305,7 @@ class ZoneWatch(Detector):
         return evidence | {
             "decided_by": "fix",
             "distance_m": round(float(heard.fixes.distance_m[n]), 1),
+            "reckoned_m": round(float(heard.fixes.reckoned_m[n]), 1),
             "score_log_odds": round(score, 1),
             "threshold_log_odds": float(heard.weighed.threshold[n]),
             "margin_log_odds": round(score - float(heard.weighed.threshold[n]), 1),
@@ -304,16 +318,21 @@ class ZoneWatch(Detector):
         fix_s = int(heard.before["fix_s"][n])
         if not fix_s or np.isnan(heard.before["x_m"][n]):
             return []
-        x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
-        speed_mps = heard.before["speed_mps"][n : n + 1].astype(np.float32)
-        accuracy_m = heard.before["accuracy_m"][n : n + 1].astype(np.float32)
-        distance_m = self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), x_m, y_m)
-        odds = presence.log_odds(distance_m, accuracy_m, speed_mps, self.config)
+        told = {name: column[n : n + 1].astype(np.float64) for name, column in heard.before.items()}
+        accuracy_m, speed_mps = (told[name].astype(np.float32) for name in ("accuracy_m", "speed_mps"))
+        zone, x_m, y_m = np.array([self.demands.zone[pair]]), told["x_m"], told["y_m"]
+        distance_m = self.demands.shapes.wall_m(zone, x_m, y_m)
+        reckoned_m = self.demands.shapes.wall_m(zone, x_m - told["drift_x_m"], y_m - told["drift_y_m"])
+        odds = presence.log_odds(reckoned_m, accuracy_m, speed_mps, self.config)
         return [_said(fix_s * 1000, distance_m[0], accuracy_m[0], odds[0])]
 
     def _fix(self, heard: Heard, n: int) -> dict[str, Any]:
         fixes = heard.fixes
         return _said(int(fixes.fix_ms[n]), fixes.distance_m[n], fixes.accuracy_m[n], heard.weighed.log_odds[n])
+
+
+def _since_ms(table: Table, pairs: Pairs) -> Times:
+    return np.asarray(table["since_s"][pairs].astype(np.int64) * 1000)
 
 
 def _said(time_ms: int, distance_m: float, accuracy_m: float, odds: float) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, update
+from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, drift_m, update
 from schemas.judging import Table
 
 CONFIG = PresenceConfig()
@@ -18,15 +18,10 @@ def tell(
     table: Table, at_s: float, metres: float, accuracy_m: float = 8.0, speed_mps: float = 0.0, side: int = OUTSIDE
 ) -> int:
     """One fix due north of a wall; what is believed after it."""
-    fix = Fixes(
-        distance_m=np.array([metres]),
-        x_m=np.array([metres]),
-        y_m=np.array([0.0]),
-        accuracy_m=np.array([accuracy_m], np.float32),
-        speed_mps=np.array([speed_mps], np.float32),
-        still=np.array([False]),
-        fix_ms=np.array([round(at_s * 1000)]),
-    )
+    here, none, at_ms = np.array([metres]), np.array([0.0]), np.array([round(at_s * 1000)])
+    disc, speed = np.array([accuracy_m], np.float32), np.array([speed_mps], np.float32)
+    drift = drift_m(table, np.array([0]), here, none, disc, speed, at_ms, CONFIG)
+    fix = Fixes(here, here - drift[0], *drift, here, none, disc, speed, np.array([False]), at_ms)
     update(table, np.array([0]), np.array([side]), fix, CONFIG)
     return int(table["presence"][0])
 
@@ -144,4 +139,4 @@ def test_onset_is_the_first_fix_of_the_run_that_flipped_the_belief() -> None:
     fresh = Table.new(np.array([1]), COLUMNS)
     for n, metres in enumerate(told[: beliefs.index(OUTSIDE) + 1], 1):
         tell(fresh, 60.0 * n, metres, speed_mps=1.2)
-    assert fresh["since_ms"][0] == 6 * 60_000
+    assert fresh["since_s"][0] == 6 * 60
