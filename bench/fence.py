@@ -9,7 +9,8 @@ Crossing: a walk straight out at 1.3 m/s. ``accuracy_m`` is honest: the 68 % rad
 import numpy as np
 
 from bench.timing import best_s
-from geo.presence import COLUMNS, OUTSIDE, Fixes, PresenceConfig, drift_m, update
+from geo.drift import drift_m
+from geo.presence import COLUMNS, OUTSIDE, Fixes, PresenceConfig, update
 from schemas.judging import Table
 
 RADIUS_M = 100.0
@@ -76,12 +77,14 @@ def _delays_s(sigma: float, step_s: int) -> np.ndarray:
 
 def _fix(table: Table, errors: "_Wander", east_m: np.ndarray, number: int, mps: np.ndarray | float) -> None:
     config, pairs = PresenceConfig(), np.arange(len(east_m))
-    x, y = errors.next() + [east_m, np.zeros(len(east_m))]
+    x, y = errors.next()
+    x = x + east_m
     accuracy_m = np.full(len(east_m), RADIUS_68 * errors.sigma, np.float32)
     at_ms = np.full(len(east_m), number * errors.step_s * 1000)
     doppler_mps = np.broadcast_to(np.float32(mps), len(east_m))
-    drift = drift_m(table, pairs, x, y, accuracy_m, doppler_mps, at_ms, config)
-    fix_m, reckoned_m = (np.hypot(x - east, y - north) - RADIUS_M for east, north in ((0.0, 0.0), drift))
+    fix_m = np.hypot(x, y) - RADIUS_M
+    drift = drift_m(table, pairs, fix_m, x, y, accuracy_m, doppler_mps, at_ms, config)
+    reckoned_m = np.hypot(x - drift[0], y - drift[1]) - RADIUS_M
     still = np.zeros(len(pairs), np.bool_)
     fixes = Fixes(fix_m, reckoned_m, *drift, x, y, accuracy_m, doppler_mps, still, at_ms)
     update(table, pairs, np.full(len(pairs), OUTSIDE), fixes, config)

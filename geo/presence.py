@@ -1,12 +1,10 @@
 """Inside or outside, decided from fixes that are discs: evidence accumulates, one fix never decides.
 
-Model: a fix is where its wearer is plus a drift that wanders for minutes (a first-order Gauss-Markov error, as
-receivers beside walls have it). Whoever stays by Doppler shows their drift, for their place does not move; whoever sets
-off takes it along while it decays. What is left is logistic with scale ``s``, so the log odds of being outside, given
-a signed distance d of the reckoned place, are d / s. Evidence against the present belief adds up (a one-sided CUSUM,
-Page 1954) and the belief flips at a threshold. Each fix is capped, so that at least two are needed however far the
-first one lies; fixes in quick succession share their error and weigh less. Only whoever passes home on a way that
-agrees with their speed is back with one fix inside: it and the one outside before it agree.
+Model: the error of a fix, less what is known of its drift (``geo.drift``), is logistic with scale ``s``, so the log
+odds of being outside, given a signed distance d of the reckoned place, are d / s. Evidence against the present belief
+adds up (a one-sided CUSUM, Page 1954) and the belief flips at a threshold. Each fix is capped, so that at least two
+are needed however far the first one lies; fixes in quick succession share their error and weigh less. Only whoever
+passes home on a way that agrees with their speed is back with one fix inside: it and the one outside before it agree.
 
 Measured in ADR 0012. It does not predict: nobody is outside because they walk towards the line.
 """
@@ -61,10 +59,11 @@ class PresenceConfig:
     ever into a forbidden zone (ADR 0011). Coming back takes ``threshold``.
 
     The error of somebody who stays wanders for minutes: by Doppler slower than ``walks_from_mps``, their fixes are one
-    witness that repeats itself; their place is averaged over ``settles_s``. Whoever walks needs no margin, their error
-    changes with the street (``walking_unmodelled_m``), and their scale is ``walking_share`` of the radius: a normal
-    error has 0.36, and who walks out over a line goes on. What they knew of their drift decays in ``decays_s``; a
-    drift beyond ``most_drift`` radii is no drift but a way.
+    witness that repeats itself, and their drift is known (``geo.drift``): it lasts ``drift_lasts_s``, and beyond
+    ``most_drift`` radii (three standard deviations) it is no drift but a way. Farther from the wall than
+    ``drift_matters_within`` radii nobody asks for it. Whoever walks needs no margin: their error changes with the
+    street (``walking_unmodelled_m``), and their scale is ``walking_share`` of the radius. A normal error has 0.36;
+    less, for who walks out over a line goes on (ADR 0012).
 
     A fix that leaps away at once (``leap_mps`` and three times what Doppler says, within ``leap_within_s``) weighs
     ``leap_weight``: whoever rides shows it. Outside without a step and without speed weighs ``still_weight``: nobody
@@ -87,13 +86,13 @@ class PresenceConfig:
     independent_after_s: float = 15.0
     least_weight: float = 0.5
     walks_from_mps: float = 0.8
-    walking_share: float = 0.2
+    walking_share: float = 0.16
     walking_unmodelled_m: float = 2.0
     resting_independent_after_s: float = 60.0
     resting_least_weight: float = 0.25
-    settles_s: float = 300.0
-    decays_s: float = 200.0
-    most_drift: float = 1.5
+    drift_lasts_s: float = 300.0
+    drift_matters_within: float = 10.0
+    most_drift: float = 2.0
     coarse_accuracy_m: float = 200.0
     leap_within_s: float = 180.0
     leap_mps: float = 8.0
@@ -114,7 +113,7 @@ class Fixes(NamedTuple):
     """One fix a pair: signed distance to the zone's wall (m), place in its plane (m), accuracy (m), speed, its time.
 
     ``reckoned_m`` is the signed distance of where its wearer is reckoned to be, ``drift_x_m`` and ``drift_y_m`` how far
-    the fix lies from there (``drift_m``). ``still``: the band counted no step and felt no speed since the reading
+    the fix lies from there (``geo.drift``). ``still``: the band counted no step and felt no speed since the reading
     before.
     """
 
@@ -131,7 +130,18 @@ class Fixes(NamedTuple):
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
         """The fixes at some positions, or where a mask is true."""
-        return Fixes(*(column[index] for column in self))
+        return Fixes(
+            self.distance_m[index],
+            self.reckoned_m[index],
+            self.drift_x_m[index],
+            self.drift_y_m[index],
+            self.x_m[index],
+            self.y_m[index],
+            self.accuracy_m[index],
+            self.speed_mps[index],
+            self.still[index],
+            self.fix_ms[index],
+        )
 
 
 class Weighed(NamedTuple):
@@ -152,40 +162,6 @@ def is_new(table: Table, pairs: NDArray[np.intp], fix_ms: Times, age_s: NDArray[
     """
     later_s = fix_ms // 1000 - table["fix_s"][pairs].astype(np.int64)
     return np.asarray(later_s > np.where(age_s > 0, 1, -1))
-
-
-def drift_m(
-    table: Table,
-    pairs: NDArray[np.intp],
-    x_m: Floats,
-    y_m: Floats,
-    accuracy_m: NDArray[np.float32],
-    speed_mps: NDArray[np.float32],
-    fix_ms: Times,
-    config: PresenceConfig,
-) -> tuple[Floats, Floats]:
-    """How far new fixes (one a pair) lie east and north of where their wearers are; nothing known is 0.
-
-    A fix without Doppler tells neither whether its wearer stays nor anything of its drift.
-
-    >>> table = Table.new(np.array([1, 2]), COLUMNS)
-    >>> table["x_m"][:], table["y_m"][:], table["fix_s"][:] = 0.0, 0.0, 60
-    >>> here, fine, both = np.array([30.0, 30.0]), np.array([20.0, 20.0], "f4"), np.arange(2)
-    >>> speed, at = np.array([0.1, 1.3], "f4"), np.array([120_000, 120_000])
-    >>> drift_m(table, both, here, here * 0.0, fine, speed, at, PresenceConfig())[0].round(1).tolist()
-    [24.6, 0.0]
-    """
-    apart_s = fix_ms / 1000.0 - table["fix_s"][pairs]
-    stays = speed_mps < config.walks_from_mps
-    keeps = np.exp(-np.maximum(apart_s, 0.0) / np.where(stays, config.settles_s, config.decays_s))
-    was_x, was_y = (table[name][pairs].astype(np.float64) for name in ("drift_x_m", "drift_y_m"))
-    east = keeps * np.where(stays, x_m - table["x_m"][pairs] + was_x, was_x)
-    north = keeps * np.where(stays, y_m - table["y_m"][pairs] + was_y, was_y)
-    metres = np.hypot(east, north)
-    known = ~np.isnan(metres + speed_mps)
-    most_m = config.most_drift * np.minimum(accuracy_m, config.coarse_accuracy_m)
-    share = np.divide(most_m, metres, out=np.ones(len(metres)), where=metres > most_m)
-    return np.where(known, east * share, 0.0), np.where(known, north * share, 0.0)
 
 
 def update(
@@ -210,10 +186,11 @@ def update(
     """
     belief = table["presence"][pairs]
     outward = log_odds(fixes.reckoned_m, fixes.accuracy_m, fixes.speed_mps, config)
-    outward = outward * _weight(table, pairs, fixes, config)
-    passes = (belief == OUTSIDE) & (wrong_side == OUTSIDE) & _passes(table, pairs, fixes, config)
-    inward = np.maximum(fixes.reckoned_m / _scale_m(fixes.accuracy_m, fixes.speed_mps, config), -config.passing_cap)
-    outward = np.where(passes, np.minimum(outward, inward), outward)
+    outward *= _weight(table, pairs, fixes, config)
+    comes = (belief == OUTSIDE) & (wrong_side == OUTSIDE) & (fixes.reckoned_m < 0)
+    moves = np.flatnonzero(comes & (fixes.speed_mps >= config.walks_from_mps))
+    if len(moves):
+        outward[moves] = np.minimum(outward[moves], _passing(table, pairs[moves], fixes.take(moves), config))
 
     held = table["evidence"][pairs].astype(np.float64)
     against = np.where(belief == INSIDE, outward, -outward)
@@ -251,7 +228,8 @@ def _scale_m(accuracy_m: NDArray[np.float32], speed_mps: NDArray[np.float32], co
     """The scale of the error that is left, in metres a unit of log odds."""
     walks = speed_mps >= config.walks_from_mps
     share = np.where(walks, config.walking_share, 1.0)
-    return np.hypot(share * accuracy_m, np.where(walks, config.walking_unmodelled_m, config.unmodelled_m))
+    unmodelled = np.where(walks, config.walking_unmodelled_m**2, config.unmodelled_m**2)
+    return np.asarray(np.sqrt((share * accuracy_m) ** 2 + unmodelled))
 
 
 def _remember(table: Table, pairs: NDArray[np.intp], fixes: Fixes) -> None:
@@ -270,45 +248,43 @@ def _weight(table: Table, pairs: NDArray[np.intp], fixes: Fixes, config: Presenc
     after_s = np.where(rests, config.resting_independent_after_s, config.independent_after_s)
     shared = np.clip(apart_s / after_s, np.where(rests, config.resting_least_weight, config.least_weight), 1.0)
     weight = np.where(running, shared, 1.0)
-    weight = np.where(_leaps(table, pairs, fixes, apart_s, config), config.leap_weight * weight, weight)
-    unmoved = fixes.still & (fixes.distance_m > 0) & (table["presence"][pairs] == INSIDE)
-    unmoved &= ~_rides_unseen(table, pairs, fixes)
-    return np.asarray(np.where(unmoved, config.still_weight * weight, weight))
+    way_m = _way_m(table, pairs, fixes)
+    weight[_leaps(table, pairs, fixes, way_m, apart_s, config)] *= config.leap_weight
+    unmoved = np.flatnonzero(fixes.still & (fixes.distance_m > 0) & (table["presence"][pairs] == INSIDE))
+    # Riders count no steps: where no Doppler can say so, a way longer than both discs twice does.
+    discs_m = table["accuracy_m"][pairs[unmoved]].astype(np.float64) + fixes.accuracy_m[unmoved]
+    rides = np.isnan(fixes.speed_mps[unmoved]) & (way_m[unmoved] > 2.0 * discs_m)
+    weight[unmoved[~rides]] *= config.still_weight
+    return weight
 
 
 def _way_m(table: Table, pairs: NDArray[np.intp], fixes: Fixes) -> Floats:
     """Metres from the fix before."""
-    return np.hypot(fixes.x_m - table["x_m"][pairs], fixes.y_m - table["y_m"][pairs])
+    east, north = fixes.x_m - table["x_m"][pairs], fixes.y_m - table["y_m"][pairs]
+    return np.asarray(np.sqrt(east * east + north * north))
 
 
 def _leaps(
-    table: Table, pairs: NDArray[np.intp], fixes: Fixes, apart_s: Floats, config: PresenceConfig
+    table: Table, pairs: NDArray[np.intp], fixes: Fixes, way_m: Floats, apart_s: Floats, config: PresenceConfig
 ) -> NDArray[np.bool_]:
     """Which fixes lie farther from the one before than Doppler, at either end, knows of."""
-    implied_mps = _way_m(table, pairs, fixes) / np.maximum(apart_s, 1.0)
+    implied_mps = way_m / np.maximum(apart_s, 1.0)
     doppler_mps = np.fmax(table["speed_mps"][pairs].astype(np.float64), fixes.speed_mps)
     possible_mps = np.maximum(config.leap_mps, 3.0 * doppler_mps)
     return np.asarray((apart_s <= config.leap_within_s) & (implied_mps > possible_mps))
 
 
-def _rides_unseen(table: Table, pairs: NDArray[np.intp], fixes: Fixes) -> NDArray[np.bool_]:
-    """Who moved by more than both discs twice, where no Doppler could say so: riders count no steps."""
-    discs_m = table["accuracy_m"][pairs].astype(np.float64) + fixes.accuracy_m
-    return np.asarray(np.isnan(fixes.speed_mps) & (_way_m(table, pairs, fixes) > 2.0 * discs_m))
+def _passing(table: Table, pairs: NDArray[np.intp], fixes: Fixes, config: PresenceConfig) -> Floats:
+    """What a fix inside says of who moved by Doppler at both ends of the way to it, if that way is as long as it says.
 
-
-def _passes(table: Table, pairs: NDArray[np.intp], fixes: Fixes, config: PresenceConfig) -> NDArray[np.bool_]:
-    """Who moved by Doppler at both ends of the way to a fine fix, on a way that is neither longer nor much shorter."""
+    Not above a cap that is enough alone; 0 of all others.
+    """
     before_mps = table["speed_mps"][pairs].astype(np.float64)
     apart_s = fixes.fix_ms / 1000.0 - table["fix_s"][pairs]
-    metres = _way_m(table, pairs, fixes)
+    metres, least_mps = _way_m(table, pairs, fixes), np.minimum(before_mps, fixes.speed_mps)
     longest_m = 1.5 * np.maximum(before_mps, fixes.speed_mps) * apart_s + fixes.accuracy_m
-    shortest_m = 0.3 * np.minimum(before_mps, fixes.speed_mps) * apart_s
-    moves = np.minimum(before_mps, fixes.speed_mps) >= config.walks_from_mps
-    return np.asarray(
-        moves
-        & (apart_s <= config.leap_within_s)
-        & (fixes.accuracy_m <= config.passing_accuracy_m)
-        & (metres <= longest_m)
-        & (metres >= shortest_m)
-    )
+    agrees = (metres <= longest_m) & (metres >= 0.3 * least_mps * apart_s)
+    fine = (apart_s <= config.leap_within_s) & (fixes.accuracy_m <= config.passing_accuracy_m)
+    odds = fixes.reckoned_m / _scale_m(fixes.accuracy_m, fixes.speed_mps, config)
+    passes = agrees & fine & (least_mps >= config.walks_from_mps)
+    return np.where(passes, np.maximum(odds, -config.passing_cap), 0.0)

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geo import presence
 from geo.crossing import CrossingConfig, Crossings, crossings
 from geo.demands import Demands
+from geo.drift import drift_m, shift_m
 from geo.presence import Fixes, PresenceConfig, Weighed
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
@@ -31,7 +32,6 @@ RINGS: Final = (*CODES.values(), AlertCode.LEAVE_OVERSTAY)
 """What this detector rings; an open alert remembers its place here, whatever the rules say by the time it ends."""
 OF_THE_FIX_BEFORE: Final = ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps", "drift_x_m", "drift_y_m")
 Pairs = NDArray[np.intp]
-Floats = NDArray[np.float64]
 
 
 class Heard(NamedTuple):
@@ -90,8 +90,9 @@ class ZoneWatch(Detector):
         at_ms = step.event_ms[place]
         fixes = self._fixes(table, pairs, step, place)
         new = presence.is_new(table, pairs, fixes.fix_ms, step.age_s[place])
-        told, told_by, fixes = pairs[new], place[new], fixes.take(new)
-        verdicts += self._passing(table, told, at_ms[new], told_by, fixes)
+        told, told_by, told_ms = pairs[new], place[new], at_ms[new]
+        fixes = fixes if new.all() else fixes.take(new)
+        verdicts += self._passing(table, told, told_ms, told_by, fixes)
         before = {name: table[name][told].copy() for name in OF_THE_FIX_BEFORE}
         weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config)
         heard = Heard(told, told_by, fixes, weighed, before)
@@ -124,19 +125,12 @@ class ZoneWatch(Detector):
         fix_ms, accuracy_m, speed_mps = step.fix_ms[place], step.accuracy_m[place], step.speed_mps[place]
         still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)
         wall_m = self.demands.shapes.wall_m(zone, x_m, y_m)
-        drift = presence.drift_m(table, pairs, x_m, y_m, accuracy_m, speed_mps, fix_ms, self.config)
-        shift_m = self._shift_m(zone, wall_m, x_m, y_m, *drift)
+        drift = drift_m(table, pairs, wall_m, x_m, y_m, accuracy_m, speed_mps, fix_ms, self.config)
         distance_m = self.demands.eased_m(pairs, wall_m, fix_ms, lat, lon)
-        reckoned_m = np.where(distance_m < wall_m, distance_m, wall_m + shift_m)
+        reckoned_m = np.where(
+            distance_m < wall_m, distance_m, wall_m + shift_m(self.demands.shapes, zone, wall_m, x_m, y_m, *drift)
+        )
         return Fixes(distance_m, reckoned_m, *drift, x_m, y_m, accuracy_m, speed_mps, still, fix_ms)
-
-    def _shift_m(self, zone: Pairs, wall_m: Floats, x_m: Floats, y_m: Floats, east_m: Floats, north_m: Floats) -> Floats:
-        """How much farther from the wall the reckoned places lie, where that may matter: less than a drift from it."""
-        shift_m = np.zeros(len(zone))
-        drifts = np.flatnonzero((east_m != 0) | (north_m != 0))
-        there = self.demands.shapes.wall_m(zone[drifts], (x_m - east_m)[drifts], (y_m - north_m)[drifts])
-        shift_m[drifts] = there - wall_m[drifts]
-        return shift_m
 
     def _passing(
         self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes

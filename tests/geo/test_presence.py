@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, drift_m, update
+from geo.drift import drift_m
+from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, update
 from schemas.judging import Table
 
 CONFIG = PresenceConfig()
@@ -20,7 +21,7 @@ def tell(
     """One fix due north of a wall; what is believed after it."""
     here, none, at_ms = np.array([metres]), np.array([0.0]), np.array([round(at_s * 1000)])
     disc, speed = np.array([accuracy_m], np.float32), np.array([speed_mps], np.float32)
-    drift = drift_m(table, np.array([0]), here, none, disc, speed, at_ms, CONFIG)
+    drift = drift_m(table, np.array([0]), here, here, none, disc, speed, at_ms, CONFIG)
     fix = Fixes(here, here - drift[0], *drift, here, none, disc, speed, np.array([False]), at_ms)
     update(table, np.array([0]), np.array([side]), fix, CONFIG)
     return int(table["presence"][0])
