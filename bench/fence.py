@@ -85,8 +85,8 @@ def _fix(table: Table, errors: "_Wander", east_m: np.ndarray, number: int, mps: 
     fix_m = np.hypot(x, y) - RADIUS_M
     drift = drift_m(table, pairs, fix_m, x, y, accuracy_m, doppler_mps, at_ms, config)
     reckoned_m = np.hypot(x - drift[0], y - drift[1]) - RADIUS_M
-    still = np.zeros(len(pairs), np.bool_)
-    fixes = Fixes(fix_m, reckoned_m, *drift, x, y, accuracy_m, doppler_mps, still, at_ms)
+    uncounted = np.zeros(len(pairs), np.bool_)
+    fixes = Fixes(fix_m, reckoned_m, *drift, x, y, accuracy_m, doppler_mps, uncounted, uncounted, at_ms)
     update(table, pairs, np.full(len(pairs), OUTSIDE), fixes, config)
 
 

@@ -61,7 +61,8 @@ class PresenceConfig:
     The error of somebody who stays wanders for minutes: by Doppler slower than ``walks_from_mps``, their fixes are one
     witness that repeats itself, and their drift is known (``geo.drift``): it lasts ``drift_lasts_s``, and beyond
     ``most_drift`` radii (three standard deviations) it is no drift but a way. Farther from the wall than
-    ``drift_matters_within`` radii nobody asks for it. Whoever walks needs no margin: their error changes with the
+    ``drift_matters_within`` radii nobody asks for it. Whoever walks, by Doppler twice or by Doppler and
+    ``walks_from_steps`` steps (20 s of a walk), needs no margin: their error changes with the
     street (``walking_unmodelled_m``), and their scale is ``walking_share`` of the radius. A normal error has 0.36;
     less, for who walks out over a line goes on (ADR 0012).
 
@@ -86,6 +87,7 @@ class PresenceConfig:
     independent_after_s: float = 15.0
     least_weight: float = 0.5
     walks_from_mps: float = 0.8
+    walks_from_steps: float = 30.0
     walking_share: float = 0.16
     walking_unmodelled_m: float = 2.0
     resting_independent_after_s: float = 60.0
@@ -114,7 +116,7 @@ class Fixes(NamedTuple):
 
     ``reckoned_m`` is the signed distance of where its wearer is reckoned to be, ``drift_x_m`` and ``drift_y_m`` how far
     the fix lies from there (``geo.drift``). ``still``: the band counted no step and felt no speed since the reading
-    before.
+    before; ``strides``: it counted as many as a walk has.
     """
 
     distance_m: Floats
@@ -126,6 +128,7 @@ class Fixes(NamedTuple):
     accuracy_m: NDArray[np.float32]
     speed_mps: NDArray[np.float32]
     still: NDArray[np.bool_]
+    strides: NDArray[np.bool_]
     fix_ms: Times
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
@@ -140,6 +143,7 @@ class Fixes(NamedTuple):
             self.accuracy_m[index],
             self.speed_mps[index],
             self.still[index],
+            self.strides[index],
             self.fix_ms[index],
         )
 
@@ -176,7 +180,7 @@ def update(
     >>> for n, metres in enumerate([-80.0, -80.0, 300.0, 300.0], 1):
     ...     here, fine, slow = np.array([metres]), np.array([8.0], "f4"), np.array([1.0], "f4")
     ...     none, at = here * 0.0, np.array([n * 60_000])
-    ...     one = Fixes(here, here, none, none, here, none, fine, slow, np.array([False]), at)
+    ...     one = Fixes(here, here, none, none, here, none, fine, slow, *np.full((2, 1), False), at)
     ...     weighed = update(table, np.array([0]), np.array([OUTSIDE]), one, PresenceConfig())
     ...     print(int(table["presence"][0]), int(table["since_s"][0]))
     -1 60
@@ -185,7 +189,10 @@ def update(
     1 180
     """
     belief = table["presence"][pairs]
-    outward = log_odds(fixes.reckoned_m, fixes.accuracy_m, fixes.speed_mps, config)
+    # One Doppler reading may err; whoever walks shows it twice, or by steps.
+    twice_mps = np.minimum(table["speed_mps"][pairs].astype(np.float32), fixes.speed_mps)
+    pace_mps = np.where(fixes.strides, fixes.speed_mps, twice_mps)
+    outward = log_odds(fixes.reckoned_m, fixes.accuracy_m, pace_mps, config)
     outward *= _weight(table, pairs, fixes, config)
     comes = (belief == OUTSIDE) & (wrong_side == OUTSIDE) & (fixes.reckoned_m < 0)
     moves = np.flatnonzero(comes & (fixes.speed_mps >= config.walks_from_mps))
@@ -214,13 +221,13 @@ def update(
 
 
 def log_odds(
-    reckoned_m: Floats, accuracy_m: NDArray[np.float32], speed_mps: NDArray[np.float32], config: PresenceConfig
+    reckoned_m: Floats, accuracy_m: NDArray[np.float32], pace_mps: NDArray[np.float32], config: PresenceConfig
 ) -> Floats:
-    """Capped log odds of being outside, given a signed distance, the disc that holds the fix, and speed by Doppler."""
-    walks = speed_mps >= config.walks_from_mps
+    """Capped log odds of being outside, given a signed distance, the disc that holds the fix, and its wearer's pace."""
+    walks = pace_mps >= config.walks_from_mps
     margin_m = np.where(walks, 0.0, np.maximum(accuracy_m, config.margin_m))
     beyond_m = np.where(reckoned_m > 0, np.maximum(reckoned_m - margin_m, 0.0), reckoned_m)
-    odds = beyond_m / _scale_m(accuracy_m, speed_mps, config)
+    odds = beyond_m / _scale_m(accuracy_m, pace_mps, config)
     return np.asarray(np.clip(odds, -config.inward_cap, np.where(walks, config.walking_cap, config.outward_cap)))
 
 

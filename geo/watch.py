@@ -30,7 +30,7 @@ CODES: Final = {
 }
 RINGS: Final = (*CODES.values(), AlertCode.LEAVE_OVERSTAY)
 """What this detector rings; an open alert remembers its place here, whatever the rules say by the time it ends."""
-OF_THE_FIX_BEFORE: Final = ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps", "drift_x_m", "drift_y_m")
+OF_THE_FIX_BEFORE: Final = ("fix_s", "x_m", "y_m", "accuracy_m", "evidence")
 Pairs = NDArray[np.intp]
 
 
@@ -124,13 +124,14 @@ class ZoneWatch(Detector):
         x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
         fix_ms, accuracy_m, speed_mps = step.fix_ms[place], step.accuracy_m[place], step.speed_mps[place]
         still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)
+        strides = step.steps[place] >= self.config.walks_from_steps
         wall_m = self.demands.shapes.wall_m(zone, x_m, y_m)
         drift = drift_m(table, pairs, wall_m, x_m, y_m, accuracy_m, speed_mps, fix_ms, self.config)
         distance_m = self.demands.eased_m(pairs, wall_m, fix_ms, lat, lon)
         reckoned_m = np.where(
             distance_m < wall_m, distance_m, wall_m + shift_m(self.demands.shapes, zone, wall_m, x_m, y_m, *drift)
         )
-        return Fixes(distance_m, reckoned_m, *drift, x_m, y_m, accuracy_m, speed_mps, still, fix_ms)
+        return Fixes(distance_m, reckoned_m, *drift, x_m, y_m, accuracy_m, speed_mps, still, strides, fix_ms)
 
     def _passing(
         self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes
@@ -308,17 +309,15 @@ class ZoneWatch(Detector):
         }
 
     def _before(self, heard: Heard, n: int, pair: int) -> list[dict[str, Any]]:
-        """The fix before the deciding one: with it, the two that decide at the least."""
+        """The fix before the deciding one, and what all up to it had said: with it, what decided."""
         fix_s = int(heard.before["fix_s"][n])
         if not fix_s or np.isnan(heard.before["x_m"][n]):
             return []
-        told = {name: column[n : n + 1].astype(np.float64) for name, column in heard.before.items()}
-        accuracy_m, speed_mps = (told[name].astype(np.float32) for name in ("accuracy_m", "speed_mps"))
-        zone, x_m, y_m = np.array([self.demands.zone[pair]]), told["x_m"], told["y_m"]
-        distance_m = self.demands.shapes.wall_m(zone, x_m, y_m)
-        reckoned_m = self.demands.shapes.wall_m(zone, x_m - told["drift_x_m"], y_m - told["drift_y_m"])
-        odds = presence.log_odds(reckoned_m, accuracy_m, speed_mps, self.config)
-        return [_said(fix_s * 1000, distance_m[0], accuracy_m[0], odds[0])]
+        x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
+        distance_m = self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), x_m, y_m)
+        # What had been said up to it, towards where the belief went.
+        held = np.copysign(heard.before["evidence"][n], heard.weighed.log_odds[n])
+        return [_said(fix_s * 1000, distance_m[0], heard.before["accuracy_m"][n], held)]
 
     def _fix(self, heard: Heard, n: int) -> dict[str, Any]:
         fixes = heard.fixes

@@ -24,12 +24,13 @@ def tell(
     side: int = OUTSIDE,
     *,
     still: bool = False,
+    strides: bool = False,
 ) -> int:
     """One fix due north of a wall; what is believed after it."""
     here, none, at_ms = np.array([metres]), np.array([0.0]), np.array([round(at_s * 1000)])
     disc, speed = np.array([accuracy_m], np.float32), np.array([speed_mps], np.float32)
     drift = drift_m(table, np.array([0]), here, here, none, disc, speed, at_ms, CONFIG)
-    fix = Fixes(here, here - drift[0], *drift, here, none, disc, speed, np.array([still]), at_ms)
+    fix = Fixes(here, here - drift[0], *drift, here, none, disc, speed, np.array([still]), np.array([strides]), at_ms)
     update(table, np.array([0]), np.array([side]), fix, CONFIG)
     return int(table["presence"][0])
 
@@ -190,9 +191,20 @@ def test_a_way_longer_than_three_standard_deviations_is_no_drift() -> None:
 
 
 def test_a_walker_needs_less_than_somebody_who_stays() -> None:
-    walks = told([(-80, 1.3), (-80, 1.3), (-40, 1.3), (20, 1.3), (80, 1.3)], accuracy_m=15.0)
+    walks = told([(-80, 0.1), (-80, 0.1), (-40, 1.3), (20, 1.3), (80, 1.3)], accuracy_m=15.0)
     stays = told([(-80, 0.1), (-80, 0.1), (-40, 0.1), (20, 0.1), (40, 0.1)], accuracy_m=15.0)
     assert (walks[-2:], stays[-1]) == ([INSIDE, OUTSIDE], INSIDE)
+
+
+@pytest.mark.parametrize(
+    ("strides", "says"), [pytest.param(True, True, id="steps"), pytest.param(False, False, id="none")]
+)
+def test_one_doppler_reading_may_err_unless_steps_agree(strides: bool, says: bool) -> None:
+    table = Table.new(np.array([1]), COLUMNS)
+    for n in range(1, 6):
+        tell(table, n * 60.0, -60.0, accuracy_m=30.0)
+    tell(table, 360.0, 60.0, accuracy_m=30.0, speed_mps=1.3, strides=strides)
+    assert (table["presence"][0], table["evidence"][0] > 3.0) == (INSIDE, says)
 
 
 OUT_AND_HOME = [(-80.0, 0.1), (-80.0, 0.1), (100.0, 1.3), (160.0, 1.3), (100.0, 1.3), (30.0, 1.3)]
