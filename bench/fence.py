@@ -9,6 +9,7 @@ Crossing: a walk straight out at 1.3 m/s. ``accuracy_m`` is honest: the 68 % rad
 import numpy as np
 
 from bench.timing import best_s
+from geo.drift import drift_m
 from geo.presence import COLUMNS, OUTSIDE, Fixes, PresenceConfig, update
 from schemas.judging import Table
 
@@ -69,19 +70,24 @@ def _delays_s(sigma: float, step_s: int) -> np.ndarray:
     found_s = np.full(WALKS, np.inf)
     for number in range(3_600 // step_s):
         walked_m = np.maximum(number * step_s - starts_s, 0.0) * WALK_MPS
-        _fix(table, errors, walked_m, number, WALK_MPS)
+        _fix(table, errors, walked_m, number, np.where(walked_m > 0, WALK_MPS, 0.0))
         found_s[(table["presence"] == OUTSIDE) & np.isinf(found_s)] = number * step_s
     return found_s - crossed_s
 
 
-def _fix(table: Table, errors: "_Wander", east_m: np.ndarray, number: int, mps: float) -> None:
+def _fix(table: Table, errors: "_Wander", east_m: np.ndarray, number: int, mps: np.ndarray | float) -> None:
+    config, pairs = PresenceConfig(), np.arange(len(east_m))
     x, y = errors.next()
-    distance_m = np.hypot(east_m + x, y) - RADIUS_M
+    x = x + east_m
     accuracy_m = np.full(len(east_m), RADIUS_68 * errors.sigma, np.float32)
     at_ms = np.full(len(east_m), number * errors.step_s * 1000)
-    doppler_mps = np.full(len(east_m), mps, np.float32)
-    fixes = Fixes(distance_m, east_m + x, y, accuracy_m, doppler_mps, np.zeros(len(east_m), np.bool_), at_ms)
-    update(table, np.arange(len(east_m)), np.full(len(east_m), OUTSIDE), fixes, PresenceConfig())
+    doppler_mps = np.broadcast_to(np.float32(mps), len(east_m))
+    fix_m = np.hypot(x, y) - RADIUS_M
+    drift = drift_m(table, pairs, fix_m, x, y, accuracy_m, doppler_mps, at_ms, config)
+    reckoned_m = np.hypot(x - drift[0], y - drift[1]) - RADIUS_M
+    uncounted = np.zeros(len(pairs), np.bool_)
+    fixes = Fixes(fix_m, reckoned_m, *drift, x, y, accuracy_m, doppler_mps, uncounted, uncounted, at_ms)
+    update(table, pairs, np.full(len(pairs), OUTSIDE), fixes, config)
 
 
 class _Wander:

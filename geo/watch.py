@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from geo import presence
 from geo.crossing import CrossingConfig, Crossings, crossings
 from geo.demands import Demands
+from geo.drift import drift_m, shift_m
 from geo.presence import Fixes, PresenceConfig, Weighed
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
@@ -29,6 +30,7 @@ CODES: Final = {
 }
 RINGS: Final = (*CODES.values(), AlertCode.LEAVE_OVERSTAY)
 """What this detector rings; an open alert remembers its place here, whatever the rules say by the time it ends."""
+OF_THE_FIX_BEFORE: Final = ("fix_s", "x_m", "y_m", "accuracy_m", "evidence")
 Pairs = NDArray[np.intp]
 
 
@@ -90,11 +92,12 @@ class ZoneWatch(Detector):
             return verdicts
         place = with_fix[owner]
         at_ms = step.event_ms[place]
-        fixes = self._fixes(pairs, step, place)
+        fixes = self._fixes(table, pairs, step, place)
         new = presence.is_new(table, pairs, fixes.fix_ms, step.age_s[place])
-        told, told_by, fixes = pairs[new], place[new], fixes.take(new)
-        verdicts += self._passing(table, told, at_ms[new], told_by, fixes)
-        before = {name: table[name][told].copy() for name in ("fix_s", "x_m", "y_m", "accuracy_m", "speed_mps")}
+        told, told_by, told_ms = pairs[new], place[new], at_ms[new]
+        fixes = fixes if new.all() else fixes.take(new)
+        verdicts += self._passing(table, told, told_ms, told_by, fixes)
+        before = {name: table[name][told].copy() for name in OF_THE_FIX_BEFORE}
         weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config)
         heard = Heard(told, told_by, fixes, weighed, before)
         return verdicts + self._decide(table, pairs, at_ms, place, heard)
@@ -116,15 +119,20 @@ class ZoneWatch(Detector):
         still_open = gone[table["open_onset_ms"][gone] != NEVER]
         return self._transition(table, still_open, np.full(len(still_open), now_ms), np.full(len(still_open), -1))
 
-    def _fixes(self, pairs: Pairs, step: Readings, place: NDArray[np.intp]) -> Fixes:
+    def _fixes(self, table: Table, pairs: Pairs, step: Readings, place: NDArray[np.intp]) -> Fixes:
         """The reading at each pair's place as its zone sees it, leaves that allow more places considered."""
         zone, lat, lon = self.demands.zone[pairs], step.lat[place], step.lon[place]
         x_m, y_m = self.demands.shapes.plane(zone, lat, lon)
-        fix_ms = step.fix_ms[place]
-        distance_m = self.demands.eased_m(pairs, self.demands.shapes.wall_m(zone, x_m, y_m), fix_ms, lat, lon)
-        speed_mps = step.speed_mps[place]
+        fix_ms, accuracy_m, speed_mps = step.fix_ms[place], step.accuracy_m[place], step.speed_mps[place]
         still = (step.steps[place] == 0) & ~(speed_mps >= self.config.walks_from_mps)
-        return Fixes(distance_m, x_m, y_m, step.accuracy_m[place], speed_mps, still, fix_ms)
+        strides = step.steps[place] >= self.config.walks_from_steps
+        wall_m = self.demands.shapes.wall_m(zone, x_m, y_m)
+        drift = drift_m(table, pairs, wall_m, x_m, y_m, accuracy_m, speed_mps, fix_ms, self.config)
+        distance_m = self.demands.eased_m(pairs, wall_m, fix_ms, lat, lon)
+        reckoned_m = np.where(
+            distance_m < wall_m, distance_m, wall_m + shift_m(self.demands.shapes, zone, wall_m, x_m, y_m, *drift)
+        )
+        return Fixes(distance_m, reckoned_m, *drift, x_m, y_m, accuracy_m, speed_mps, still, strides, fix_ms)
 
     def _passing(
         self, table: Table, pairs: Pairs, at_ms: Times, place: NDArray[np.intp], fixes: Fixes
@@ -180,7 +188,7 @@ class ZoneWatch(Detector):
         breach = holds & (table["presence"][pairs] == self.demands.wrong_side[pairs])
         onset = table["open_onset_ms"][pairs]
         opens = np.flatnonzero(breach & fresh & (onset == NEVER))
-        table["open_onset_ms"][pairs[opens]] = np.maximum(table["since_ms"][pairs[opens]], since[opens])
+        table["open_onset_ms"][pairs[opens]] = np.maximum(_since_ms(table, pairs[opens]), since[opens])
         # What is older than an alert cannot end it, for bands store and forward; it can refute it.
         closes = np.flatnonzero(~breach & (onset != NEVER) & ((at_ms >= onset) | self._refuted(table, pairs)))
         changed = np.sort(np.concatenate([opens, closes]))
@@ -254,7 +262,7 @@ class ZoneWatch(Detector):
     def _refuted(self, table: Table, pairs: Pairs) -> NDArray[np.bool_]:
         """Where late fixes showed that the wearer was on the right side before the open alert began."""
         right = (table["presence"][pairs] != self.demands.wrong_side[pairs]) & (table["presence"][pairs] >= 0)
-        return np.asarray(right & (table["since_ms"][pairs] < table["open_onset_ms"][pairs]))
+        return np.asarray(right & (_since_ms(table, pairs) < table["open_onset_ms"][pairs]))
 
     def _circumstances(self, table: Table, pair: int, at_ms: int) -> dict[str, Any]:
         """What was asked, and the newest fix known."""
@@ -295,6 +303,7 @@ class ZoneWatch(Detector):
         return evidence | {
             "decided_by": "fix",
             "distance_m": round(float(heard.fixes.distance_m[n]), 1),
+            "reckoned_m": round(float(heard.fixes.reckoned_m[n]), 1),
             "score_log_odds": round(score, 1),
             "threshold_log_odds": float(heard.weighed.threshold[n]),
             "margin_log_odds": round(score - float(heard.weighed.threshold[n]), 1),
@@ -303,20 +312,23 @@ class ZoneWatch(Detector):
         }
 
     def _before(self, heard: Heard, n: int, pair: int) -> list[dict[str, Any]]:
-        """The fix before the deciding one: with it, the two that decide at the least."""
+        """The fix before the deciding one, and what all up to it had said: with it, what decided."""
         fix_s = int(heard.before["fix_s"][n])
         if not fix_s or np.isnan(heard.before["x_m"][n]):
             return []
         x_m, y_m = (heard.before[name][n : n + 1].astype(np.float64) for name in ("x_m", "y_m"))
-        speed_mps = heard.before["speed_mps"][n : n + 1].astype(np.float32)
-        accuracy_m = heard.before["accuracy_m"][n : n + 1].astype(np.float32)
         distance_m = self.demands.shapes.wall_m(np.array([self.demands.zone[pair]]), x_m, y_m)
-        odds = presence.log_odds(distance_m, accuracy_m, speed_mps, self.config)
-        return [_said(fix_s * 1000, distance_m[0], accuracy_m[0], odds[0])]
+        # What had been said up to it, towards where the belief went.
+        held = np.copysign(heard.before["evidence"][n], heard.weighed.log_odds[n])
+        return [_said(fix_s * 1000, distance_m[0], heard.before["accuracy_m"][n], held)]
 
     def _fix(self, heard: Heard, n: int) -> dict[str, Any]:
         fixes = heard.fixes
         return _said(int(fixes.fix_ms[n]), fixes.distance_m[n], fixes.accuracy_m[n], heard.weighed.log_odds[n])
+
+
+def _since_ms(table: Table, pairs: Pairs) -> Times:
+    return np.asarray(table["since_s"][pairs].astype(np.int64) * 1000)
 
 
 def _said(time_ms: int, distance_m: float, accuracy_m: float, odds: float) -> dict[str, Any]:

@@ -195,7 +195,8 @@ OLD_COLUMNS = {
 def as_it_was(snapshot: dict[str, Any], last_fix_ms: int) -> dict[str, Any]:
     """The snapshot as the version before wrote it: other columns of zones, no tables of approach and dwell."""
     zones = Judge.resume(HOME_RULES, snapshot).tables["zones"]
-    known = {"last_fix_ms": last_fix_ms, "distance_m": 300.0, "score": 0.0, "turn_ms": -1}
+    since_ms = zones["since_s"].astype(np.int64) * 1000
+    known = {"since_ms": since_ms, "last_fix_ms": last_fix_ms, "distance_m": 300.0, "score": 0.0, "turn_ms": -1}
     columns = {
         name: zones[name].astype(dtype) if name in zones.columns else np.full(len(zones.keys), known[name], dtype)
         for name, dtype in OLD_COLUMNS.items()

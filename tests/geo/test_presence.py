@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from geo.drift import drift_m
 from geo.presence import COLUMNS, INSIDE, OUTSIDE, UNKNOWN, Fixes, PresenceConfig, update
 from schemas.judging import Table
 
@@ -15,18 +16,21 @@ NAN = float("nan")
 
 
 def tell(
-    table: Table, at_s: float, metres: float, accuracy_m: float = 8.0, speed_mps: float = 0.0, side: int = OUTSIDE
+    table: Table,
+    at_s: float,
+    metres: float,
+    accuracy_m: float = 8.0,
+    speed_mps: float = 0.0,
+    side: int = OUTSIDE,
+    *,
+    still: bool = False,
+    strides: bool = False,
 ) -> int:
     """One fix due north of a wall; what is believed after it."""
-    fix = Fixes(
-        distance_m=np.array([metres]),
-        x_m=np.array([metres]),
-        y_m=np.array([0.0]),
-        accuracy_m=np.array([accuracy_m], np.float32),
-        speed_mps=np.array([speed_mps], np.float32),
-        still=np.array([False]),
-        fix_ms=np.array([round(at_s * 1000)]),
-    )
+    here, none, at_ms = np.array([metres]), np.array([0.0]), np.array([round(at_s * 1000)])
+    disc, speed = np.array([accuracy_m], np.float32), np.array([speed_mps], np.float32)
+    drift = drift_m(table, np.array([0]), here, here, none, disc, speed, at_ms, CONFIG)
+    fix = Fixes(here, here - drift[0], *drift, here, none, disc, speed, np.array([still]), np.array([strides]), at_ms)
     update(table, np.array([0]), np.array([side]), fix, CONFIG)
     return int(table["presence"][0])
 
@@ -144,4 +148,87 @@ def test_onset_is_the_first_fix_of_the_run_that_flipped_the_belief() -> None:
     fresh = Table.new(np.array([1]), COLUMNS)
     for n, metres in enumerate(told[: beliefs.index(OUTSIDE) + 1], 1):
         tell(fresh, 60.0 * n, metres, speed_mps=1.2)
-    assert fresh["since_ms"][0] == 6 * 60_000
+    assert fresh["since_s"][0] == 6 * 60
+
+
+# Drift and motion.
+
+
+def told(
+    moves: list[tuple[float, float]], accuracy_m: float = 8.0, step_s: float = 60.0, *, still: bool = False
+) -> list[int]:
+    """Beliefs after fixes of (metres, Doppler)."""
+    table = Table.new(np.array([1]), COLUMNS)
+    return [
+        tell(table, (n + 1) * step_s, metres, accuracy_m, mps, still=still) for n, (metres, mps) in enumerate(moves)
+    ]
+
+
+def test_who_has_long_stayed_is_not_where_a_drift_of_minutes_puts_them() -> None:
+    hour_at_home, out_and_back = [-20.0] * 60, [40.0, 60.0, 60.0, 40.0]
+    assert OUTSIDE not in walk([*hour_at_home, *out_and_back, *hour_at_home], accuracy_m=30.0)
+    assert OUTSIDE in walk([-20.0, -20.0, *[60.0] * 60], accuracy_m=30.0)
+
+
+def test_who_sets_off_takes_their_drift_along_while_it_decays() -> None:
+    table = Table.new(np.array([1]), COLUMNS)
+    for n in range(1, 31):
+        tell(table, n * 60.0, -50.0, accuracy_m=30.0)
+    tell(table, 31 * 60.0, -20.0, accuracy_m=30.0)
+    drifts = [float(table["drift_x_m"][0])]
+    for n in range(32, 36):
+        tell(table, n * 60.0, -20.0 + 78.0 * (n - 31), accuracy_m=30.0, speed_mps=1.3)
+        drifts.append(float(table["drift_x_m"][0]))
+    assert 20.0 < drifts[0] < 30.0
+    assert all(0.0 < later < earlier for earlier, later in pairwise(drifts))
+
+
+def test_a_way_longer_than_three_standard_deviations_is_no_drift() -> None:
+    table = Table.new(np.array([1]), COLUMNS)
+    for n, metres in enumerate([-50.0, -50.0, -50.0, 60.0], 1):
+        tell(table, n * 60.0, metres, accuracy_m=30.0)
+    assert table["drift_x_m"][0] == 0.0
+
+
+def test_a_walker_needs_less_than_somebody_who_stays() -> None:
+    walks = told([(-80, 0.1), (-80, 0.1), (-40, 1.3), (20, 1.3), (80, 1.3)], accuracy_m=15.0)
+    stays = told([(-80, 0.1), (-80, 0.1), (-40, 0.1), (20, 0.1), (40, 0.1)], accuracy_m=15.0)
+    assert (walks[-2:], stays[-1]) == ([INSIDE, OUTSIDE], INSIDE)
+
+
+@pytest.mark.parametrize(
+    ("strides", "says"), [pytest.param(True, True, id="steps"), pytest.param(False, False, id="none")]
+)
+def test_one_doppler_reading_may_err_unless_steps_agree(strides: bool, says: bool) -> None:
+    table = Table.new(np.array([1]), COLUMNS)
+    for n in range(1, 6):
+        tell(table, n * 60.0, -60.0, accuracy_m=30.0)
+    tell(table, 360.0, 60.0, accuracy_m=30.0, speed_mps=1.3, strides=strides)
+    assert (table["presence"][0], table["evidence"][0] > 3.0) == (INSIDE, says)
+
+
+OUT_AND_HOME = [(-80.0, 0.1), (-80.0, 0.1), (100.0, 1.3), (160.0, 1.3), (100.0, 1.3), (30.0, 1.3)]
+
+
+def test_passing_home_on_a_way_that_agrees_with_speed_takes_one_fix_inside() -> None:
+    assert told([*OUT_AND_HOME, (-40.0, 1.3)])[-2:] == [OUTSIDE, INSIDE]
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        pytest.param((-40.0, 0.1), id="Doppler says still"),
+        pytest.param((-40.0, float("nan")), id="no Doppler"),
+        pytest.param((-400.0, 1.3), id="farther than anybody walks"),
+        pytest.param((-5.0, 1.3), id="hardly inside"),
+    ],
+)
+def test_otherwise_one_fix_inside_brings_nobody_back(inside: tuple[float, float]) -> None:
+    assert told([*OUT_AND_HOME, inside])[-2:] == [OUTSIDE, OUTSIDE]
+
+
+def test_a_rider_whose_band_has_no_doppler_counts_no_steps_and_is_found_at_the_second_fix() -> None:
+    home = [(-80.0, NAN)] * 3
+    rides = told([*home, (700.0, NAN), (1_500.0, NAN)], accuracy_m=40.0, still=True)
+    stays = told([*home, (700.0, NAN), (700.0, NAN)], accuracy_m=40.0, still=True)
+    assert (rides[-1], stays[-1]) == (OUTSIDE, INSIDE)

@@ -111,7 +111,7 @@ def _east(zone, degrees: float):
 
 
 @pytest.mark.parametrize("kind", [ZoneKind.KEEP_IN, ZoneKind.CURFEW, ZoneKind.KEEP_OUT])
-@pytest.mark.parametrize("accuracy_m", [2_000.0, 10_000.0])
+@pytest.mark.parametrize("accuracy_m", [250.0, 2_000.0, 10_000.0])
 def test_a_coarse_fix_never_rings_alone_however_often_and_however_far(kind: ZoneKind, accuracy_m: float) -> None:
     wrong_m, right_m = (0.0, 50_000.0) if kind is ZoneKind.KEEP_OUT else (50_000.0, 0.0)
     zone = circle("z", kind, radius_m=3_000.0)
