@@ -41,7 +41,7 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Dwell(rules.lingering),
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
-        HeartRate(keys, rules.thresholds),
+        HeartRate(keys, rules.wearers.ahead_s, rules.thresholds),
     )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -57,12 +59,14 @@ def _worn(registry: Registry) -> list[tuple[Device, Wearer]]:
 def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) -> ShardRules:
     registry = numbered.registry
     rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
+    ahead_s = {org.id: _ahead_s(org.timezone) for org in registry.orgs}
     silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
     wearers = WearerRules(
         version=numbered.version,
         device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
         wearer_no=np.array([numbered.wearer_no[wearer.id] for _, wearer in rows], np.int32),
         silence_after_ms=np.array([silence_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
+        ahead_s=np.array([ahead_s[device.org] for device, _ in rows], np.int32),
         device=tuple(device.id for device, _ in rows),
         wearer=tuple(wearer.id for _, wearer in rows),
         org=tuple(device.org for device, _ in rows),
@@ -82,6 +86,13 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         lingering=demands(lambda zone: zone.dwell_s is not None),
         thresholds=Thresholds(),
     )
+
+
+def _ahead_s(timezone: str) -> int:
+    """By how much its standard time is ahead of UTC, all the year: a night may begin an hour off in summer."""
+    winter = datetime(2026, 1, 1, tzinfo=ZoneInfo(timezone))
+    standard = (winter.utcoffset() or timedelta()) - (winter.dst() or timedelta())
+    return round(standard.total_seconds())
 
 
 def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]) -> list[Pair]:

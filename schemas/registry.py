@@ -322,6 +322,4 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     battery_low_pct: float = 20.0
     battery_critical_pct: float = 8.0
     battery_clear_pct: float = 25.0
-    heart_rate_high_bpm: float = 110.0
-    heart_rate_low_bpm: float = 40.0
-    heart_rate_sustain_s: float = 300.0
+    heart_rate_evidence: float = 6.0
