@@ -6,7 +6,7 @@ that a person at rest and a sensor that trusts itself have given; threshold ``he
 
 What keeps it quiet, each seen in recorded people: a rate that only repeats itself is a sensor holding its last value;
 arms that work without a step raise the rate as walking does; a heart needs minutes to come to rest; and what creeps up
-over a quarter of an hour is tea, talk or heat, an attack comes within minutes. Slow is besides below 50 bpm, as the
+over a quarter of an hour is tea, talk or heat, an attack comes within minutes. Slow is besides below 48 bpm, as the
 clinic has it: a person whose 75 becomes 55 has fallen asleep.
 
 Two recorded people (fitbit_minute, 61 days, half-hours of tachycardia put in): see ``docs/evaluation.md``. Cost: 57
@@ -73,8 +73,12 @@ MOST_MINUTES: Final = 2.0
 """One reading stands for no more, however seldom the band reports."""
 FORGETS_MIN: Final = 30.0
 """After a gap this long the evidence begins anew."""
-SLOW_BPM: Final = 50.0
-"""The clinical limit of bradycardia in its stricter form."""
+SLOW_BPM: Final = 48.0
+SLOW_SPREAD_BPM: Final = 3.0
+"""Slow must be slow for anybody as well: so far below 48, in the spreads of a sleeper's heart. Bradycardia begins at 50
+by the book (Kusumoto 2019), but healthy people dip to 46 for minutes."""
+MOST_SLOW_Z: Final = 3.0
+"""A wrist sensor loses beats for three or four minutes at a time: slow needs more of them than fast."""
 
 
 class Beat(NamedTuple):
@@ -86,6 +90,7 @@ class Beat(NamedTuple):
     usual_bpm: Floats
     motion_bpm: Floats
     minutes: Floats
+    at_rest: NDArray[np.bool_]
     fresh: NDArray[np.bool_]
     still_min: Floats
 
@@ -164,7 +169,7 @@ class HeartRate(Detector):
             table,
             AlertCode.VITALS_HEART_RATE,
             beat.rows,
-            condition=beat.fresh & counted & (sure > threshold),
+            condition=beat.at_rest & counted & (sure > threshold),
             onset_ms=since_ms,
             at_ms=beat.at_ms,
             evidence=evidence,
@@ -201,6 +206,7 @@ def _hear(table: Table, rows: Rows, step: Readings, trusted: NDArray[np.bool_], 
         usual_bpm=RESTING.usual(table, rows, phase),
         motion_bpm=np.float32(LOAD_BPM) * table["load"][rows],
         minutes=np.minimum(passed, MOST_MINUTES),
+        at_rest=trusted & ~moving,
         fresh=trusted & ~moving & ~held,
         still_min=table["still_min"][rows],
     )
@@ -225,14 +231,17 @@ def _weigh(table: Table, beat: Beat, threshold: float) -> None:
     spread = np.maximum(table["spread_bpm"][rows], LEAST_SPREAD_BPM)
     residual = beat.rate_bpm - beat.usual_bpm - beat.motion_bpm
     fast_z = (residual - np.maximum(drift, 0.0)) / spread
-    slow_z = np.where(beat.rate_bpm < SLOW_BPM, (np.minimum(drift, 0.0) - residual) / spread, 0.0)
+    slow_z = np.minimum(-residual / spread, (SLOW_BPM - beat.rate_bpm) / SLOW_SPREAD_BPM)
     before = table["fast"][rows] + table["slow"][rows]
-    for side, z, counts in (("fast", fast_z, beat.still_min >= STILL_MIN), ("slow", slow_z, True)):
-        grown = table[side][rows] + (np.clip(z, -MOST_Z, MOST_Z) - LESS_Z) * beat.minutes
+    for side, z, most, counts in (
+        ("fast", fast_z, MOST_Z, beat.fresh & (beat.still_min >= STILL_MIN)),
+        ("slow", slow_z, MOST_SLOW_Z, beat.at_rest),
+    ):
+        grown = table[side][rows] + (np.clip(z, -most, most) - LESS_Z) * beat.minutes
         kept = np.clip(grown, 0.0, FULL * threshold)
-        table[side][rows] = np.where(beat.fresh & counts, kept, table[side][rows])
+        table[side][rows] = np.where(counts, kept, table[side][rows])
     after = table["fast"][rows] + table["slow"][rows]
-    readings = np.minimum(table["readings"][rows], 254) + beat.fresh
+    readings = np.minimum(table["readings"][rows], 254) + beat.at_rest
     table["readings"][rows] = np.where(after > 0.0, np.where(before > 0.0, readings, 1), 0)
     begins = (after > 0.0) & (before <= 0.0)
     table["since_s"][rows] = np.where(begins, beat.at_ms // 1000, table["since_s"][rows])
