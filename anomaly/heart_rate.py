@@ -9,7 +9,7 @@ arms that work without a step raise the rate as walking does; a heart needs minu
 over a quarter of an hour is tea, talk or heat, an attack comes within minutes. Slow is besides below 48 bpm, as the
 clinic has it: a person whose 75 becomes 55 has fallen asleep.
 
-Two recorded people (fitbit_minute, 61 days, half-hours of tachycardia put in): see ``docs/evaluation.md``. Cost: 57
+Two recorded people (fitbit_minute, 61 days, half-hours of tachycardia put in): see ``docs/evaluation.md``. Cost: 49
 bytes a wearer. It says nothing of a person who moves or rides, of a band that knows no motion (fast), of rhythm, and
 nothing where there is no pulse: an absent pulse is the band's matter (``device.off_body``) before it is the heart's.
 """
@@ -120,13 +120,13 @@ class HeartRate(Detector):
         return {
             **RESTING.columns,
             "spread_bpm": (np.float32, SPREAD_BPM),
-            "load": (np.float32, 0.0),
+            "load": (np.float16, 0.0),
             "still_min": (np.float16, 0.0),
-            "drift_bpm": (np.float32, 0.0),
+            "drift_bpm": (np.float16, 0.0),
             "last_s": (np.uint32, 0),
             "last_bpm": (np.float16, 0.0),
-            "fast": (np.float32, 0.0),
-            "slow": (np.float32, 0.0),
+            "fast": (np.float16, 0.0),
+            "slow": (np.float16, 0.0),
             "since_s": (np.uint32, 0),
             "readings": (np.uint8, 0),
             **ONSET_COLUMN,

@@ -17,8 +17,6 @@ from schemas.judging import Columns, Rows, Table, Times
 
 Floats = NDArray[np.float32]
 
-WAVE_SHARE: Final = 0.5
-"""How fast the wave follows beside the level: people differ more in level than in rhythm."""
 DAY_S: Final = 86_400.0
 
 
@@ -32,6 +30,8 @@ class Phase(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class Rhythm:
     """The population's rhythm and how long it holds out against a person's own.
+
+    ``wave_share``: how fast the wave follows beside the level; less where people differ more in level than in rhythm.
 
     >>> rhythm = Rhythm(level=68.0, cosine=-3.0, sine=-3.0, prior_min=120.0, memory_min=4000.0)
     >>> table, row = Table.new(np.array([1]), rhythm.columns), np.array([0])
@@ -48,6 +48,7 @@ class Rhythm:
     sine: float
     prior_min: float
     memory_min: float
+    wave_share: float = 0.5
 
     @property
     def columns(self) -> Columns:
@@ -70,8 +71,8 @@ class Rhythm:
         weight = table["weight_min"][rows]
         gain = residual * minutes / weight
         table["level"][rows] += gain
-        table["cosine"][rows] += WAVE_SHARE * gain * phase.cosine
-        table["sine"][rows] += WAVE_SHARE * gain * phase.sine
+        table["cosine"][rows] += self.wave_share * gain * phase.cosine
+        table["sine"][rows] += self.wave_share * gain * phase.sine
         table["weight_min"][rows] = np.minimum(weight + minutes, self.memory_min)
 
 

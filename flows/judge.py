@@ -13,7 +13,10 @@ import numpy as np
 from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
+from anomaly.nights import Nights
 from anomaly.silence import Silence
+from anomaly.spo2 import Oxygen
+from anomaly.temperature import Temperature
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
@@ -42,6 +45,9 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.wearers.ahead_s, rules.thresholds),
+        Nights(keys, rules.wearers.ahead_s, rules.thresholds),
+        Oxygen(keys, rules.thresholds),
+        Temperature(keys, rules.wearers.ahead_s, rules.thresholds),
     )
 
 

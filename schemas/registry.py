@@ -323,3 +323,6 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     battery_critical_pct: float = 8.0
     battery_clear_pct: float = 25.0
     heart_rate_evidence: float = 6.0
+    nights_evidence: float = 2.0
+    spo2_evidence: float = 12.0
+    temperature_evidence: float = 5.0
