@@ -33,6 +33,7 @@ KNOWN_AFTER: Final = 4
 """Nights before the first is judged."""
 FOLLOWS: Final = 1 / 3
 SPREAD_FOLLOWS: Final = 1 / 14
+SPREAD_PRIOR_NIGHTS: Final = 5.0
 LEARNT_DOWN: Final = 1.0
 LEARNT_UP: Final = 0.5
 """Spreads that a night teaches at most: a raised one teaches less, or five nights of illness would become usual."""
@@ -97,7 +98,6 @@ class Nights(Detector):
             "score": (np.float16, 0.0),
             "since_day": (np.uint16, 0),
             "seen_day": (np.uint16, 0),
-            "night_day": (np.uint16, 0),
             "mean_bpm": (np.float32, 0.0),
             "minutes": (np.float16, 0.0),
             "last_s": (np.uint32, 0),
@@ -108,12 +108,16 @@ class Nights(Detector):
         """Close nights that are over, then take in what is said at rest in the night that is on."""
         local_s = step.event_ms // 1000 + self.ahead_s[rows]
         day, night = local_s // DAY_S, local_s % DAY_S < NIGHT_ENDS_H * 3600
-        over = np.flatnonzero((table["minutes"][rows] > 0) & ((table["night_day"][rows] != day) | ~night))
+        over = np.flatnonzero((table["minutes"][rows] > 0) & ((self._day(table, rows) != day) | ~night))
         verdicts = self._close(table, rows[over], step.event_ms[over])
         resting = ~(step.activity > MOST_ACTIVITY) & ~(step.steps > MOST_STEPS)
         counts = np.flatnonzero(night & resting & (step.heart_rate_bpm > 0) & ~(step.quality < LEAST_QUALITY))
-        _take_in(table, rows[counts], step.heart_rate_bpm[counts], step.event_ms[counts] // 1000, day[counts])
+        _take_in(table, rows[counts], step.heart_rate_bpm[counts], step.event_ms[counts] // 1000)
         return [verdict._replace(step=int(over[verdict.step])) for verdict in verdicts]
+
+    def _day(self, table: Table, rows: Rows) -> Times:
+        """The local day of each row's last reading in a night."""
+        return np.asarray((table["last_s"][rows].astype(np.int64) + self.ahead_s[rows]) // DAY_S)
 
     def _close(self, table: Table, rows: Rows, at_ms: Times) -> list[Verdict]:
         """Judge each row's night against those before; ``rows`` have one that is over."""
@@ -121,14 +125,14 @@ class Nights(Detector):
         table["minutes"][rows] = 0.0
         places = np.flatnonzero(whole)
         rows, at_ms = rows[places], at_ms[places]
-        night_bpm, day = table["mean_bpm"][rows], table["night_day"][rows]
+        night_bpm, day = table["mean_bpm"][rows], self._day(table, rows)
         usual_bpm = table["usual_bpm"][rows].astype(np.float32)
         spread_bpm = np.maximum(table["spread_bpm"][rows].astype(np.float32), SPREAD_BPM)
         known = table["nights"][rows] >= KNOWN_AFTER
         z = (night_bpm - usual_bpm) / spread_bpm
         raised = known & (z > LESS_Z)
 
-        unseen = day.astype(np.int64) - table["seen_day"][rows] > FORGETS_NIGHTS
+        unseen = day - table["seen_day"][rows] > FORGETS_NIGHTS
         before = np.where(unseen, 0.0, table["score"][rows])
         threshold = self.thresholds.nights_evidence
         score = np.where(known, np.clip(before + np.minimum(z, MOST_Z) - LESS_Z, 0.0, FULL * threshold), 0.0)
@@ -166,10 +170,10 @@ class Nights(Detector):
         return [verdict._replace(subject=SUBJECT) for verdict in ended]
 
 
-def _take_in(table: Table, rows: Rows, rate_bpm: NDArray[np.float32], now_s: Times, day: Times) -> None:
+def _take_in(table: Table, rows: Rows, rate_bpm: NDArray[np.float32], now_s: Times) -> None:
     """The night's running mean, each reading by the minutes for which it stands."""
     passed_min = ((now_s - table["last_s"][rows]) / 60.0).clip(LEAST_STEP_MIN, MOST_MINUTES)
-    table["last_s"][rows], table["night_day"][rows] = now_s, day
+    table["last_s"][rows] = now_s
     minutes = table["minutes"][rows] + passed_min
     table["minutes"][rows] = minutes
     table["mean_bpm"][rows] += (rate_bpm - table["mean_bpm"][rows]) * passed_min / minutes
@@ -185,6 +189,7 @@ def _learn(table: Table, rows: Rows, night_bpm: NDArray[np.float32]) -> None:
     up = np.where(known, LEARNT_UP * most, FIRST_LEARN_BPM)
     followed = usual + np.maximum(1.0 / (nights + 1.0), FOLLOWS) * np.clip(residual, -down, up)
     table["usual_bpm"][rows] = np.where(nights == 0, night_bpm, followed)
+    share = np.maximum(1.0 / (nights + SPREAD_PRIOR_NIGHTS), SPREAD_FOLLOWS)
     size = SPREAD_OF_SIZE * np.minimum(np.abs(residual), 3.0 * most)
-    table["spread_bpm"][rows] = np.where(nights == 0, spread, spread + SPREAD_FOLLOWS * (size - spread))
+    table["spread_bpm"][rows] = np.where(nights == 0, spread, spread + share * (size - spread))
     table["nights"][rows] = np.minimum(nights + 1, _SEEN)
