@@ -30,6 +30,8 @@ USUAL_PCT: Final = 96.0
 """Before a person is known: the median of nightly means in lifesnaps_daily."""
 MEDIAN_STEP_PCT: Final = 1 / 16
 """The running median moves so far toward each reading; exact in half precision."""
+NEAR_PCT: Final = 1.0
+"""What lies farther below the floor teaches nothing; nearer, it may be this person's usual."""
 MOST_POINTS: Final = 5.0
 """No reading is stronger, however low: below 85 % the sensor guesses."""
 LEAST_QUALITY: Final = 0.5
@@ -89,7 +91,7 @@ class Oxygen(Detector):
 
         usual_pct = table["usual_pct"][rows].astype(np.float32)
         floor_pct = np.minimum(LOW_PCT, usual_pct - BELOW_USUAL_PCT)
-        points = np.clip(floor_pct + 0.5 - spo2_pct, -MOST_POINTS, MOST_POINTS)
+        points = np.clip(floor_pct - spo2_pct, -MOST_POINTS, MOST_POINTS)
         threshold = self.thresholds.spo2_evidence
         before = np.where(passed_min >= FORGETS_MIN, 0.0, table["score"][rows])
         grown = np.clip(before + points * np.minimum(passed_min, MOST_MINUTES), 0.0, FULL * threshold)
@@ -97,7 +99,7 @@ class Oxygen(Detector):
         readings = np.where(score > 0.0, np.where(before > 0.0, table["readings"][rows].clip(max=254), 0) + quiet, 0)
         since_s = np.where((score > 0.0) & (before <= 0.0), now_s, table["since_s"][rows])
         moved = table["usual_pct"][rows] + np.sign(spo2_pct - usual_pct) * MEDIAN_STEP_PCT
-        table["usual_pct"][rows] = np.where(quiet & (score <= 0.0), moved, table["usual_pct"][rows])
+        table["usual_pct"][rows] = np.where(quiet & (spo2_pct >= floor_pct - NEAR_PCT), moved, table["usual_pct"][rows])
         table["score"][rows], table["readings"][rows], table["since_s"][rows] = score, readings, since_s
 
         def evidence(n: int) -> dict[str, object]:

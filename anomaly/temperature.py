@@ -2,7 +2,7 @@
 
 Score: one-sided CUSUM (Page 1954) of the excess over the person's own daily rhythm (``rhythm``), in spreads of 0.7 C,
 ``S = max(0, S + (z - k) * hours)``; threshold ``temperature_evidence``, in spread-hours. A wrist is no core: it
-warms by a degree asleep, in a bath by two for half an hour, and cools outdoors, so only hours of it tell. A fever of 2 C
+warms by a degree asleep, by two in half an hour's bath, and cools outdoors, so only hours of it tell. A fever of 2 C
 is found some five hours after it began, one of 1 C may never be. Prior: the wrist is warmest in the small hours, by a
 wave of 0.65 C (Sarabia 2008).
 
