@@ -22,7 +22,7 @@ def test_whatever_the_day_it_is_learnt(level: float, wave: float, top: float) ->
     table = Table.new(np.array([1]), RHYTHM.columns)
 
     def truly(hour: float) -> float:
-        return level + wave * np.cos((hour - top) * np.pi / 12)
+        return float(level + wave * np.cos((hour - top) * np.pi / 12))
 
     for at_min in range(0, 30 * 1_440, 60):
         hour = (at_min / 60) % 24

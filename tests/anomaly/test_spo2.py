@@ -14,7 +14,7 @@ HOURS = np.arange(180)
 QUIET = {"steps": 0.0, "activity": 0.05, "quality": 0.9}
 
 
-def judged(percent: Any, at: np.ndarray = HOURS, **columns: Any) -> list[Verdict]:
+def judged(percent: Any, at: Any = HOURS, **columns: Any) -> list[Verdict]:
     return told(OXYGEN, fresh(OXYGEN), at, spo2_pct=percent, **{**QUIET, **columns})
 
 
