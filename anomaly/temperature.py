@@ -6,9 +6,10 @@ warms by a degree asleep, by two in half an hour's bath, and cools outdoors, so 
 is found some five hours after it began, one of 1 C may never be. Prior: the wrist is warmest in the small hours, by a
 wave of 0.65 C (Sarabia 2008).
 
-Evidence: simulated months only (no recording at hand has a fever); between healthy nights recorded wrists differ by
-0.36 to 1.09 C (lifesnaps_daily, 36 people). Cost: 32 bytes a wearer. It says nothing of cold, and calls a new bed,
-a heated room or changed shifts a fever on their first days.
+Evidence: simulated months only, for no recording at hand has a fever: on a seed never looked at 12 of 13 found, after
+7 hours at the median for 1.8 C and more, 17 below, at 0.007 false a day. Between healthy nights recorded wrists differ
+by 0.36 to 1.09 C (lifesnaps_daily). Cost: 32 bytes a wearer. It says nothing of cold, and calls a new bed, a heated
+room or changed shifts a fever on their first days.
 """
 
 from dataclasses import dataclass, field
