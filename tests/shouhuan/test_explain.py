@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -124,7 +125,7 @@ def fast_heart_of_somebody_known(live: Live) -> AlertEvent:
     """Four quiet days make a rate of 100 unusual that would be nobody else's alert."""
     live.rules(registry(silence_after_s=10**6), START - timedelta(days=1))
     days = range(0, 4 * 1_440, 10)
-    rest = {"activity": 0.0, "steps": 0.0, "quality": 0.9}
+    rest: dict[str, Any] = {"activity": 0.0, "steps": 0.0, "quality": 0.9}
     live.hear(at_minutes(days, heart_rate_bpm=[58.0 + n % 3 for n in range(len(days))], **rest))
     attack = range(days[-1] + 1, days[-1] + 16)
     live.hear(at_minutes(attack, heart_rate_bpm=[99.0 + n % 2 for n in attack], **rest))
