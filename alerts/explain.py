@@ -122,12 +122,17 @@ _WHAT: Final[dict[AlertCode, Told]] = {
     AlertCode.DEVICE_BATTERY: Told("电量偏低", "ran low on battery"),
     AlertCode.DEVICE_SILENCE: Told("起失联", "fell silent"),
     AlertCode.VITALS_HEART_RATE: Told("起静息心率异常", "began to show an unusual heart rate at rest"),
+    AlertCode.VITALS_SPO2: Told("起血氧偏低", "began to show low blood oxygen"),
+    AlertCode.VITALS_TEMPERATURE: Told("体温持续偏高", "had been warm for hours"),
 }
+_NIGHTS: Final = Told("起夜间静息心率偏高", "began to have nights with a raised resting heart rate")
+"""The heart rate's other alert, told apart by its subject."""
 
 
 def _what(alert: Ringing) -> Told:
     kind = KINDS[alert.code]
-    what = _WHAT.get(alert.code, Told(f"触发“{kind.zh}”", f"rang “{kind.en}”"))
+    nights = alert.code is AlertCode.VITALS_HEART_RATE and alert.subject == "nights"
+    what = _NIGHTS if nights else _WHAT.get(alert.code, Told(f"触发“{kind.zh}”", f"rang “{kind.en}”"))
     zone = alert.evidence.get("zone_name") or alert.subject
     return Told(what.zh.replace("{zone}", zone), what.en.replace("{zone}", zone))
 
@@ -233,16 +238,53 @@ def _silence(alert: Ringing) -> Iterable[Told | None]:
 
 
 def _heart_rate(alert: Ringing) -> Iterable[Told | None]:
-    evidence = alert.evidence
-    rate, limits = evidence.get("heart_rate_bpm"), evidence.get("limits_bpm")
-    if rate is not None:
-        around = f"{_number(limits[0])}–{_number(limits[1])} bpm" if limits else ""
+    yield _against_usual(alert.evidence, "heart_rate_bpm", "usual_bpm", Told("心率", "heart rate"), "bpm")
+    yield _against_usual(alert.evidence, "night_bpm", "usual_bpm", Told("夜间静息心率", "resting rate at night"), "bpm")
+    allowed = [(alert.evidence.get("motion_bpm") or 0.0), (alert.evidence.get("drift_bpm") or 0.0)]
+    if max(allowed) >= 1.0:
+        motion, drift = (_number(max(bpm, 0.0)) for bpm in allowed)
         yield Told(
-            f"心率 {_number(rate)} bpm{f'，在 {around} 之外' if around else ''}",
-            f"{_number(rate)} bpm{f', beyond {around}' if around else ''}",
+            f"已扣除活动 {motion} bpm、近十分钟变化 {drift} bpm",
+            f"{motion} bpm allowed for motion, {drift} bpm for the last ten minutes",
         )
-    yield _lasted(evidence)
-    readings = evidence.get("readings")
+    nights = alert.evidence.get("nights")
+    yield None if nights is None else Told(f"连续 {nights} 夜", f"{nights} nights running")
+    yield from _summed(alert.evidence)
+
+
+def _oxygen(alert: Ringing) -> Iterable[Told | None]:
+    yield _against_usual(alert.evidence, "spo2_pct", "usual_pct", Told("血氧", "oxygen"), "%")
+    floor = alert.evidence.get("floor_pct")
+    yield None if floor is None else Told(f"下限 {_number(floor)} %", f"the floor is {_number(floor)} %")
+    yield from _summed(alert.evidence)
+
+
+def _temperature(alert: Ringing) -> Iterable[Told | None]:
+    yield _against_usual(alert.evidence, "skin_temp_c", "usual_c", Told("皮肤温度", "skin at"), "°C")
+    yield from _summed(alert.evidence)
+
+
+def _against_usual(evidence: Evidence, measured: str, usual: str, what: Told, unit: str) -> Told | None:
+    """What was measured, and what is usual for this person at such a time."""
+    value, level = evidence.get(measured), evidence.get(usual)
+    if value is None:
+        return None
+    zh, en = ("", "") if level is None else (f"（平时 {_number(level)}）", f" (usually {_number(level)})")
+    return Told(f"{what.zh} {_number(value)} {unit}{zh}", f"{what.en} {_number(value)} {unit}{en}")
+
+
+def _summed(evidence: Evidence) -> Iterable[Told | None]:
+    """Evidence summed over readings."""
+    score, threshold = evidence.get("score"), evidence.get("score_threshold")
+    if score is not None and threshold is not None:
+        yield Told(
+            f"累计证据 {_number(score)}，阈值 {_number(threshold)}",
+            f"evidence {_number(score)} against a threshold of {_number(threshold)}",
+        )
+    lasted_s, readings = evidence.get("lasted_s"), evidence.get("readings")
+    if lasted_s is not None:
+        lasted = _lasting(lasted_s)
+        yield Told(f"已持续 {lasted.zh}", f"for {lasted.en}")
     yield None if readings is None else Told(f"共 {readings} 次读数", f"in {readings} readings")
 
 
@@ -293,6 +335,8 @@ _REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
     AlertCode.DEVICE_BATTERY: _battery,
     AlertCode.DEVICE_SILENCE: _silence,
     AlertCode.VITALS_HEART_RATE: _heart_rate,
+    AlertCode.VITALS_SPO2: _oxygen,
+    AlertCode.VITALS_TEMPERATURE: _temperature,
 }
 
 

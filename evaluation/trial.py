@@ -38,13 +38,17 @@ class Setting:
 
 SETTINGS: Final = (
     Setting("very eager", Thresholds(zone_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
-                                     heart_rate_high_bpm=95.0, heart_rate_low_bpm=50.0), 0.4),
+                                     heart_rate_evidence=2.0, nights_evidence=0.7,
+                                     spo2_evidence=4.0, temperature_evidence=1.5), 0.4),
     Setting("eager", Thresholds(zone_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
-                                heart_rate_high_bpm=102.0, heart_rate_low_bpm=45.0), 0.7),
+                                heart_rate_evidence=4.0, nights_evidence=1.3,
+                                spo2_evidence=8.0, temperature_evidence=3.0), 0.7),
     Setting("patient", Thresholds(zone_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
-                                  heart_rate_high_bpm=120.0, heart_rate_low_bpm=37.0), 1.6),
+                                  heart_rate_evidence=10.0, nights_evidence=3.0,
+                                  spo2_evidence=20.0, temperature_evidence=7.0), 1.6),
     Setting("very patient", Thresholds(zone_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
-                                       heart_rate_high_bpm=135.0, heart_rate_low_bpm=33.0), 3.0),
+                                       heart_rate_evidence=20.0, nights_evidence=5.0,
+                                       spo2_evidence=35.0, temperature_evidence=10.0), 3.0),
 )  # fmt: skip
 """Beside the present one: what the same detectors would find at other prices."""
 
@@ -173,10 +177,7 @@ def _found(record: AlertRecord, known_ms: int) -> list[Found]:
     )
     if record.device:
         return [found]
-    return [
-        found._replace(device=band, wearer=f"site {record.subject}")
-        for band in record.evidence.get("bands", ())
-    ]
+    return [found._replace(device=band, wearer=f"site {record.subject}") for band in record.evidence.get("bands", ())]
 
 
 def _ms(moment: datetime) -> int:

@@ -14,8 +14,11 @@ import numpy as np
 from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
+from anomaly.nights import Nights
 from anomaly.outage import Census, census
 from anomaly.silence import Silence
+from anomaly.spo2 import Oxygen
+from anomaly.temperature import Temperature
 from flows.hindsight import Hindsight, Standing, Told, difference, missing
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
@@ -45,7 +48,10 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Dwell(rules.lingering),
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
-        HeartRate(keys, rules.thresholds),
+        HeartRate(keys, rules.wearers.ahead_s, rules.thresholds),
+        Nights(keys, rules.wearers.ahead_s, rules.thresholds),
+        Oxygen(keys, rules.thresholds),
+        Temperature(keys, rules.wearers.ahead_s, rules.thresholds),
     )
 
 

@@ -2,7 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -60,6 +62,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
     registry = numbered.registry
     rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
     interval_ms = {plan.grade: int(plan.interval_s * 1000) for plan in registry.plans}
+    ahead_s = {org.id: _ahead_s(org.timezone) for org in registry.orgs}
     silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
     wearers = WearerRules(
         version=numbered.version,
@@ -67,6 +70,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         wearer_no=np.array([numbered.wearer_no[wearer.id] for _, wearer in rows], np.int32),
         interval_ms=np.array([interval_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         silence_after_ms=np.array([silence_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
+        ahead_s=np.array([ahead_s[device.org] for device, _ in rows], np.int32),
         device=tuple(device.id for device, _ in rows),
         wearer=tuple(wearer.id for _, wearer in rows),
         org=tuple(device.org for device, _ in rows),
@@ -87,6 +91,13 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         parents={org.id: org.parent for org in registry.orgs},
         thresholds=Thresholds(),
     )
+
+
+def _ahead_s(timezone: str) -> int:
+    """By how much its standard time is ahead of UTC, all the year: a night may begin an hour off in summer."""
+    winter = datetime(2026, 1, 1, tzinfo=ZoneInfo(timezone))
+    standard = (winter.utcoffset() or timedelta()) - (winter.dst() or timedelta())
+    return round(standard.total_seconds())
 
 
 def _pairs(orgs: Sequence[Org], zones: Sequence[Zone], wearers: Sequence[Wearer]) -> list[Pair]:

@@ -95,13 +95,17 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class WearerRules:
-    """What holds for each judged band, one row each, ordered by device number."""
+    """What holds for each judged band, one row each, ordered by device number.
+
+    ``ahead_s``: by how much the standard time of its org is ahead of UTC.
+    """
 
     version: int
     device_no: NDArray[np.int32]
     wearer_no: NDArray[np.int32]
     interval_ms: NDArray[np.int64]
     silence_after_ms: NDArray[np.int64]
+    ahead_s: NDArray[np.int32]
     device: tuple[str, ...] = ()
     wearer: tuple[str, ...] = ()
     org: tuple[str, ...] = ()

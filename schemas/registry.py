@@ -322,7 +322,8 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     battery_low_pct: float = 20.0
     battery_critical_pct: float = 8.0
     battery_clear_pct: float = 25.0
-    heart_rate_high_bpm: float = 110.0
-    heart_rate_low_bpm: float = 40.0
-    heart_rate_sustain_s: float = 300.0
     outage_nats: float = 14.0
+    heart_rate_evidence: float = 6.0
+    nights_evidence: float = 2.0
+    spo2_evidence: float = 12.0
+    temperature_evidence: float = 5.0

@@ -18,7 +18,7 @@ from rich.text import Text
 from alerts.explain import DecidingFix, Ringing, deciding_fixes, explain, local_time, margin_of, threshold_of
 from flows.judge import Judge
 from flows.rules import ShardRules, rules_by_shard
-from schemas.alerts import AlertCode, AlertEvent, Transition
+from schemas.alerts import KINDS, AlertCode, AlertEvent, Cause, Transition
 from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
 from shouhuan.clock import now
@@ -47,6 +47,8 @@ UNEXPLAINED: Final = 2
 
 LOOK_BACK: Final = (timedelta(hours=6), timedelta(days=3))
 """How long before the onset a judge without memory begins: longer, where a shorter time does not yield the same."""
+LOOK_BACK_BODY: Final = (*LOOK_BACK, timedelta(days=92))
+"""A body is held against its own past, and that goes back to the beginning: no order lasts longer than three months."""
 
 
 class CannotExplain(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -126,7 +128,8 @@ def explained(connection: Connection, alert_id: str, operator: str, at: datetime
     if alert.seq is not None and alert.ingest_at is None:
         return found
     rules_of = cache(partial(_rules_of, connection, alert.device_no))
-    for look_back in LOOK_BACK:
+    body = KINDS[AlertCode(alert.code)].cause is Cause.VITALS
+    for look_back in LOOK_BACK_BODY if body else LOOK_BACK:
         since, until = alert.onset_at - look_back, _known_at(found)
         readings = readings_of(connection, alert.device_no, since, until)
         rules = _rules_between(alert, versions(connection), since, until, rules_of)

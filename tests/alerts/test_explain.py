@@ -1,5 +1,6 @@
 """The two sentences that say why an alert rang."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,19 @@ OUTSIDE = {
     "threshold_log_odds": 4.5,
     "schedule_state": {"schedule": None, "holds_since_ms": None, "until_ms": None},
 }
-HEART = {"heart_rate_bpm": 131.0, "limits_bpm": [40.0, 110.0], "lasted_s": 360, "threshold_s": 300.0, "readings": 6}
+SUM = {"score": 7.24, "score_threshold": 6.0}
+HEART = {
+    "side": "fast",
+    "heart_rate_bpm": 112.0,
+    "usual_bpm": 70.4,
+    "motion_bpm": 2.2,
+    "drift_bpm": -1.0,
+    "lasted_s": 240,
+}
+HEART |= SUM | {"spread_bpm": 8.0, "readings": 4}
+NIGHTS = SUM | {"night_bpm": 67.0, "usual_bpm": 60.5, "spread_bpm": 2.0, "nights": 2}
+OXYGEN = SUM | {"spo2_pct": 85.0, "usual_pct": 97.0, "floor_pct": 90.0, "readings": 3}
+FEVER = SUM | {"skin_temp_c": 35.0, "usual_c": 33.0, "spread_c": 0.7}
 BATTERY = {"battery_pct": 18.4, "threshold_pct": 20.0, "charging": False}
 HEARD = {"last_heard_ms": AT_MS, "silence_after_s": 1200}
 NIGHT = {"schedule": "night", "holds_since_ms": AT_MS, "until_ms": AT_MS + 480 * MINUTE_MS}
@@ -139,10 +152,28 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
         pytest.param(
             AlertCode.VITALS_HEART_RATE,
             HEART,
-            "起静息心率异常：心率 131 bpm，在 40–110 bpm 之外，已持续 6 分钟（阈值 5 分钟），共 6 次读数。",
-            "began to show an unusual heart rate at rest at 2026-11-23 14:02:10: 131 bpm, beyond "
-            "40–110 bpm; for 6 min (threshold 5 min); in 6 readings.",
+            "起静息心率异常：心率 112 bpm（平时 70.4），已扣除活动 2.2 bpm、近十分钟变化 0 bpm，累计证据 7.2，阈值 6，"
+            "已持续 4 分钟，共 4 次读数。",
+            "began to show an unusual heart rate at rest at 2026-11-23 14:02:10: heart rate 112 bpm (usually 70.4); "
+            "2.2 bpm allowed for motion, 0 bpm for the last ten minutes; evidence 7.2 against a threshold of 6; "
+            "for 4 min; in 4 readings.",
             id="heart rate",
+        ),
+        pytest.param(
+            AlertCode.VITALS_SPO2,
+            OXYGEN,
+            "起血氧偏低：血氧 85 %（平时 97），下限 90 %，累计证据 7.2，阈值 6，共 3 次读数。",
+            "began to show low blood oxygen at 2026-11-23 14:02:10: oxygen 85 % (usually 97); the floor is 90 %; "
+            "evidence 7.2 against a threshold of 6; in 3 readings.",
+            id="blood oxygen",
+        ),
+        pytest.param(
+            AlertCode.VITALS_TEMPERATURE,
+            FEVER,
+            "体温持续偏高：皮肤温度 35 °C（平时 33），累计证据 7.2，阈值 6。",
+            "had been warm for hours at 2026-11-23 14:02:10: skin at 35 °C (usually 33); "
+            "evidence 7.2 against a threshold of 6.",
+            id="temperature",
         ),
         pytest.param(
             AlertCode.VITALS_FALL,
@@ -175,8 +206,28 @@ def test_without_evidence_every_kind_still_has_its_sentences(code: AlertCode) ->
 
 
 EVERYTHING = (
-    OUTSIDE | CURFEW | WAY | NEARING | DWELLING | HEART | BATTERY | HEARD | {"occurrences": 3, "probability": 1.0}
+    OUTSIDE
+    | CURFEW
+    | WAY
+    | NEARING
+    | DWELLING
+    | HEART
+    | NIGHTS
+    | OXYGEN
+    | FEVER
+    | BATTERY
+    | HEARD
+    | {"occurrences": 3, "probability": 1.0}
 )
+
+
+def test_raised_nights_are_told_apart_from_an_attack() -> None:
+    told = explain(replace(ringing(AlertCode.VITALS_HEART_RATE, **NIGHTS), subject="nights"))
+    assert told.zh.endswith("起夜间静息心率偏高：夜间静息心率 67 bpm（平时 60.5），连续 2 夜，累计证据 7.2，阈值 6。")
+    assert "nights with a raised resting heart rate" in told.en
+    assert "resting rate at night 67 bpm (usually 60.5); 2 nights running" in told.en
+
+
 PARTS = st.sets(st.sampled_from(sorted(EVERYTHING)))
 
 

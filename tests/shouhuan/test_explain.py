@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 from uuid import UUID, uuid4
 
 import msgspec
@@ -114,13 +115,26 @@ def silent(live: Live) -> AlertEvent:
 
 def fast_heart(live: Live) -> AlertEvent:
     live.rules(registry(), START - timedelta(days=1))
-    rate = [70.0] * 20 + [131.0] * 10
+    rate = [70.0, 72.0] * 10 + [131.0, 128.0] * 5
     live.hear(at_minutes(range(30), heart_rate_bpm=rate, activity=0.0, steps=0.0, quality=0.9))
     (alert,) = live.alerts
     return alert
 
 
+def fast_heart_of_somebody_known(live: Live) -> AlertEvent:
+    """Four quiet days make a rate of 100 unusual that would be nobody else's alert."""
+    live.rules(registry(silence_after_s=10**6), START - timedelta(days=1))
+    days = range(0, 4 * 1_440, 10)
+    rest: dict[str, Any] = {"activity": 0.0, "steps": 0.0, "quality": 0.9}
+    live.hear(at_minutes(days, heart_rate_bpm=[58.0 + n % 3 for n in range(len(days))], **rest))
+    attack = range(days[-1] + 1, days[-1] + 16)
+    live.hear(at_minutes(attack, heart_rate_bpm=[99.0 + n % 2 for n in attack], **rest))
+    (alert,) = live.alerts
+    return alert
+
+
 RINGS = [leaves_home, slips_in, passes_through, nears_school, curfew_missed, cut_strap, low_battery, silent, fast_heart]
+RINGS += [fast_heart_of_somebody_known]
 
 
 @pytest.mark.parametrize("ring", RINGS, ids=lambda ring: ring.__name__)
