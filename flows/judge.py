@@ -11,8 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from anomaly.battery import Battery
+from anomaly.fall import Fall
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
+from anomaly.off_body import OffBody
 from anomaly.silence import Silence
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
@@ -42,6 +44,8 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.thresholds),
+        OffBody(keys, rules.thresholds),
+        Fall(keys, rules.thresholds),
     )
 
 
