@@ -326,4 +326,4 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     heart_rate_low_bpm: float = 40.0
     heart_rate_sustain_s: float = 300.0
     off_body_log_odds: float = 4.0
-    fall_log_odds: float = 4.0
+    fall_log_odds: float = 6.0
