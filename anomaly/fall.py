@@ -5,15 +5,16 @@ From the blow on, while no step is made and nothing moves,
     score = (peak - 2 g), at most 4, + 0.45 · still minutes, at most 5.5, + 0.1 · bpm above before, at most 2
 
 rings at ``fall_log_odds`` (6): four and a half minutes after the hardest blows, eleven after 3 g, never before three,
-and only while a pulse is trusted: a band that was dropped is
-``device.off_body``'s. Any motion ends it.
+and only while a pulse is trusted: a band that was dropped is ``device.off_body``'s. Any motion ends it.
 
 *Where the numbers are from.* SmartFallMM (watch): of falls and of everyday hours, peaks over 2 g are in 0.85 and 80,
-over 3 g in 0.69 and 22.9, over 4 g in 0.57 and 6.3: one log odd a g. Stillness: every second person of Stress-Predict (S01,
-S03 … S23). *What to expect:* real falls were found at 0.56 false an hour by a model that saw every sample. Blows as
-frequent as in SmartFallMM's everyday hours, put into the restless minutes of people at a desk, ring 0.04 times an hour
-for those twelve people and 0.007 for the other eleven; how often a supervised person's wrist is hit is not known. So
-this has the priority ``welfare``, and nothing follows from it but a question.
+over 3 g in 0.69 and 22.9, over 4 g in 0.57 and 6.3: one log odd a g. Stillness: every second person of Stress-Predict
+(S01, S03 … S23).
+
+*What to expect.* Real falls were found at 0.56 false an hour by a model that saw every sample. Blows as frequent as in
+SmartFallMM's everyday hours, put into the restless minutes of people at a desk, ring 0.04 times an hour for those twelve
+people and 0.007 for the other eleven; how often a supervised person's wrist is hit is not known. So this has the
+priority ``welfare``, and nothing follows from it but a question.
 
 ``steps``, ``activity`` and ``peak_g`` cover the time since the reading before, so that one still reading speaks for all
 of it; a blow and the stillness after it are two readings at least.
