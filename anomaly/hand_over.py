@@ -56,57 +56,58 @@ Floats = NDArray[Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
-    """The trials of one step, aligned with its rows: which ended with another body, since when, and by what."""
+class Decided:
+    """Trials that ended with another body: their places in the step's rows, since when (UTC ms), and by what."""
 
-    other: Flags
+    at: NDArray[np.intp]
     onset_ms: NDArray[np.int64]
     evidence: Callable[[int], dict[str, Any]]
 
 
 def hold_trials(
-    table: Table,
-    rows: Rows,
-    *,
-    rate: Floats,
-    resting: Flags,
-    returned: Flags,
-    now_s: NDArray[np.uint32],
-    threshold: float,
-) -> Trial:
+    table: Table, rows: Rows, *, rate: Floats, resting: Flags, returned: Flags, now_s: NDArray[Any], threshold: float
+) -> Decided:
     """Begin a trial where a pulse has returned, weigh resting rates, end what is decided or too old; else learn.
 
-    ``resting``: the rate is trusted and at rest. ``threshold`` in log odds. ``table["pulse_s"]`` is still that of the
-    pulse before.
+    Arrays are aligned with ``rows``. ``resting``: the rate is trusted and at rest. ``threshold`` in log odds.
+    ``table["pulse_s"]`` is still that of the pulse before.
     """
-    before, own = table["rest_bpm"][rows].astype(np.float32), table["own_bpm"][rows]
-    begins = returned & ~np.isnan(before)
-    gap_s = np.where(begins, table["pulse_s"][rows], table["gap_s"][rows])
-    on_trial = gap_s > 0
-    weighed = on_trial & resting
-    minutes = np.clip((now_s.astype(np.float32) - table["pulse_s"][rows]) / 60.0, 0.0, MOST_MINUTES)
-    weight = np.where(weighed, minutes, np.float32(0.0))
-    faster = _sum(np.where(begins, 0.0, table["faster"][rows]), rate - before, rate - own, weight)
-    slower = _sum(np.where(begins, 0.0, table["slower"][rows]), before - rate, own - rate, weight)
-    lasted_s = now_s.astype(np.float64) - gap_s
-    enough = threshold * BEATS_A_LOG_ODD
-    other = weighed & (np.maximum(faster, slower) >= enough) & (lasted_s >= LEAST_TRIAL_S)
+    _begin(table, rows[returned])
+    minutes = np.clip((now_s - table["pulse_s"][rows]) / np.float32(60.0), 0.0, MOST_MINUTES)
+    at = np.flatnonzero(table["gap_s"][rows] > 0)
+    mine, gap_s = rows[at], table["gap_s"][rows[at]]
+    before, own, seen = table["rest_bpm"][mine].astype(np.float32), table["own_bpm"][mine], rate[at]
+    weight = np.where(resting[at], minutes[at], 0.0)
+    faster = _sum(table["faster"][mine], seen - before, seen - own, weight)
+    slower = _sum(table["slower"][mine], before - seen, own - seen, weight)
+    beats, lasted_s = np.maximum(faster, slower), now_s[at].astype(np.float64) - gap_s
+    other = resting[at] & (beats >= threshold * BEATS_A_LOG_ODD) & (lasted_s >= LEAST_TRIAL_S)
+    over = other | (lasted_s > MOST_TRIAL_S)
+    table["gap_s"][mine] = np.where(over, 0, gap_s)
+    table["faster"][mine], table["slower"][mine] = faster, slower
+    learns = resting.copy()
+    learns[at] &= over
+    _learn(table, rows, rate, np.where(learns, minutes, 0.0))
 
     def evidence(n: int) -> dict[str, Any]:
+        place = int(np.searchsorted(at, n))
         return {
-            "heart_rate_bpm": number(rate[n]),
-            "before_bpm": number(before[n]),
-            "own_bpm": number(own[n]),
-            "lasted_s": int(lasted_s[n]),
-            "score_log_odds": number(max(faster[n], slower[n]) / BEATS_A_LOG_ODD, 2),
+            "heart_rate_bpm": number(seen[place]),
+            "before_bpm": number(before[place]),
+            "own_bpm": number(own[place]),
+            "lasted_s": int(lasted_s[place]),
+            "score_log_odds": number(beats[place] / BEATS_A_LOG_ODD, 2),
             "threshold": threshold,
         }
 
-    over = other | (on_trial & (lasted_s > MOST_TRIAL_S))
-    table["gap_s"][rows] = np.where(over, 0, gap_s)
-    table["faster"][rows], table["slower"][rows] = faster, slower
-    _learn(table, rows, rate, resting & (~on_trial | over), minutes)
-    return Trial(other, gap_s.astype(np.int64) * 1000, evidence)
+    return Decided(at[other], gap_s[other].astype(np.int64) * 1000, evidence)
+
+
+def _begin(table: Table, rows: Rows) -> None:
+    """Set the sums of these rows to nothing; where no resting rate is known there is nothing to hold against."""
+    begun = rows[~np.isnan(table["rest_bpm"][rows])]
+    table["gap_s"][begun] = table["pulse_s"][begun]
+    table["faster"][begun] = table["slower"][begun] = 0.0
 
 
 def _sum(so_far: Floats, change_bpm: Floats, own_change_bpm: Floats, minutes: Floats) -> Floats:
@@ -116,8 +117,10 @@ def _sum(so_far: Floats, change_bpm: Floats, own_change_bpm: Floats, minutes: Fl
     return np.asarray(np.where(minutes > 0, np.maximum(0.0, so_far + minutes * beyond), so_far))
 
 
-def _learn(table: Table, rows: Rows, rate: Floats, learns: Flags, minutes: Floats) -> None:
+def _learn(table: Table, rows: Rows, rate: Floats, minutes: Floats) -> None:
+    """Means of the resting rate, where a reading speaks for any minutes."""
+    learning = minutes > 0
+    mine, rate, minutes = rows[learning], rate[learning], minutes[learning]
     for name, mean_of in (("rest_bpm", BEFORE_MIN), ("own_bpm", OWN_MIN)):
-        known = table[name][rows].astype(np.float32)
-        learned = np.where(np.isnan(known), rate, known + (rate - known) * minutes / mean_of)
-        table[name][rows] = np.where(learns, learned, known)
+        known = table[name][mine].astype(np.float32)
+        table[name][mine] = np.where(np.isnan(known), rate, known + (rate - known) * minutes / np.float32(mean_of))

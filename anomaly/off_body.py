@@ -154,20 +154,21 @@ class OffBody(Detector):
                 "threshold": self.thresholds.off_body_log_odds,
             }
 
-        onset_ms = run_s.astype(np.int64) * 1000
-        verdicts = _tell(table, rows, heard, condition=decided & (state != OFF), onset_ms=onset_ms, evidence=evidence)
+        newly = np.flatnonzero(decided & (state != OFF))
+        onset_ms = run_s[newly].astype(np.int64) * 1000
+        verdicts = _tell(table, rows, heard, at=newly, onset_ms=onset_ms, evidence=evidence)
         doubted = counted & (fall_c >= GAP_FALL_C)
         returned = heard.pulse & ((state > WORN) | ((run > 0) & (fall_c >= GAP_FALL_C)))
         state = np.where(decided, OFF, np.where(doubted, np.maximum(state, DOUBT), state))
-        back = heard.pulse & (state == OFF) & (table[ONSET][rows] != NEVER)
-        verdicts += _tell(table, rows, heard, condition=back, onset_ms=onset_ms, evidence=heard.worn_again)
+        back = np.flatnonzero(heard.pulse & (state == OFF) & (table[ONSET][rows] != NEVER))
+        verdicts += _tell(table, rows, heard, at=back, onset_ms=table[ONSET][rows[back]], evidence=heard.worn_again)
         table["state"][rows] = np.where(heard.pulse, WORN, state)
         table["run"][rows], table["run_s"][rows] = longer, run_s
         return verdicts, returned
 
     def _try(self, table: Table, rows: Rows, heard: "_Heard", returned: Flags) -> list[Verdict]:
         """Hold the rate since a gap against that before it."""
-        trial = hold_trials(
+        decided = hold_trials(
             table,
             rows,
             rate=heard.rate,
@@ -178,9 +179,9 @@ class OffBody(Detector):
         )
 
         def evidence(n: int) -> dict[str, Any]:
-            return {"kind": HANDED_OVER, **trial.evidence(n)}
+            return {"kind": HANDED_OVER, **decided.evidence(n)}
 
-        return _tell(table, rows, heard, condition=trial.other, onset_ms=trial.onset_ms, evidence=evidence)
+        return _tell(table, rows, heard, at=decided.at, onset_ms=decided.onset_ms, evidence=evidence)
 
 
 def log_odds(fall_c: NDArray[np.float32], lasted_s: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,30 +237,23 @@ class _Heard:
 def _learn(table: Table, rows: Rows, heard: _Heard) -> None:
     """The skin's level follows what is read while a pulse is trusted, and slowly while the band moves without one."""
     level_c = table["worn_c"][rows]
-    waited_s = heard.now_s.astype(np.float64) - table["pulse_s"][rows]
-    share = np.where(np.isnan(level_c), 1.0, -np.expm1(-waited_s / LEVEL_S))
-    learned = np.where(np.isnan(level_c), heard.skin_c, level_c + share * (heard.skin_c - level_c))
+    waited_s = (heard.now_s - table["pulse_s"][rows]).astype(np.float32)
+    learned = heard.skin_c + np.exp(waited_s / -LEVEL_S) * (level_c - heard.skin_c)
     carried = np.maximum(heard.skin_c, level_c - CARRIED_C)
     level = np.where(heard.pulse, learned, np.where(heard.moving, carried, level_c))
+    level = np.where(np.isnan(level_c) & heard.pulse, heard.skin_c, level)
     table["worn_c"][rows] = np.where(np.isnan(level), level_c, level)
     table["pulse_s"][rows] = np.where(heard.pulse, heard.now_s, table["pulse_s"][rows])
 
 
 def _tell(
-    table: Table,
-    rows: Rows,
-    heard: _Heard,
-    *,
-    condition: Flags,
-    onset_ms: NDArray[np.int64],
-    evidence: Evidence,
+    table: Table, rows: Rows, heard: _Heard, *, at: NDArray[np.intp], onset_ms: NDArray[np.int64], evidence: Evidence
 ) -> list[Verdict]:
-    """Ring where nothing is open, else note it on what a person has yet to close."""
-    places = np.flatnonzero(condition)
-    open_ms = table[ONSET][rows[places]]
+    """Ring at these places of the rows where nothing is open, else note it on what a person has yet to close."""
+    open_ms = table[ONSET][rows[at]]
     standing = open_ms != NEVER
-    since_ms = np.where(standing, open_ms, onset_ms[places])
-    table[ONSET][rows[places]] = since_ms
+    since_ms = np.where(standing, open_ms, onset_ms)
+    table[ONSET][rows[at]] = since_ms
     return [
         Verdict(
             row=int(rows[n]),
@@ -270,5 +264,5 @@ def _tell(
             step=int(heard.at[n]),
             evidence=evidence(int(n)),
         )
-        for n, since, updated in zip(places, since_ms, standing, strict=True)
+        for n, since, updated in zip(at, since_ms, standing, strict=True)
     ]
