@@ -24,7 +24,7 @@ from evaluation.backgrounds import (
 )
 from evaluation.case import Case
 from evaluation.outcome import Context, Event
-from evaluation.wrists import LOST_QUALITY, with_lost_pulses, wrist_minutes
+from evaluation.wrists import LOST_QUALITY, lost_pulses, wrist_minutes
 from geo.shapes import METRES_PER_DEGREE
 from schemas.alerts import AlertCode
 from schemas.readings import Readings
@@ -141,9 +141,8 @@ def injected_cases(folder: Path, seed: int) -> list[Case]:
     hearts, nights = heart_minutes(folder, copies=HEART_COPIES), heart_nights(folder, copies=HEART_COPIES)
     tracks = [gps_tracks(folder, interval_s=interval_s) for interval_s in (60.0, 5.0)]
     wrists = wrist_minutes(folder, copies=WRIST_COPIES)
-    lost = with_lost_pulses(wrists, np.random.default_rng([seed, LOST_STREAM]))
     untouched = [heart_minutes(folder).case(), heart_nights(folder).case(), *(track.case() for track in tracks)]
-    untouched += [wrist_minutes(folder).case(), lost.case()]
+    untouched += [wrist_minutes(folder).case(), lost_pulses(wrists, np.random.default_rng([seed, LOST_STREAM]))]
     plan = [(hearts, kind, MOST_IN_HEART_BAND) for kind in (*TACHYCARDIAS, *BAND_KINDS)]
     plan += [(nights, BRADYCARDIA, MOST_IN_HEART_BAND)]
     plan += [(track, kind, MOST_IN_GPS_BAND) for track in tracks for kind in (*SPOOFS, *BAND_KINDS)]

@@ -13,7 +13,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.backgrounds import NO_WHOLE_DAY, QUALITY, Background, Band, background, read_csv
+from evaluation.backgrounds import NO_WHOLE_DAY, QUALITY, Background, Band, background, case_of, read_csv
+from evaluation.case import Case
 from evaluation.outcome import Context
 
 BRISK_G: Final = 0.25
@@ -44,7 +45,7 @@ def wrist_minutes(folder: Path, *, copies: int = 1) -> Background:
     return replace(background("wrist minutes", bands, []), notes=(NO_WHOLE_DAY, *alike))
 
 
-def with_lost_pulses(made: Background, rng: np.random.Generator) -> Background:
+def lost_pulses(made: Background, rng: np.random.Generator) -> Case:
     """The same with one stretch a band in which the sensor finds no pulse though the band is worn: a hard negative."""
     readings = made.readings.replace(
         heart_rate_bpm=made.readings.heart_rate_bpm.copy(), quality=made.readings.quality.copy()
@@ -58,7 +59,7 @@ def with_lost_pulses(made: Background, rng: np.random.Generator) -> Background:
         readings.heart_rate_bpm[span], readings.quality[span] = np.nan, LOST_QUALITY
         start_ms, end_ms = int(readings.event_ms[span[0]]), int(readings.event_ms[span[-1]])
         contexts.append(Context(device, "pulse_lost", start_ms, end_ms))
-    return replace(made, name=f"{made.name}, pulse lost", readings=readings, contexts=(*made.contexts, *contexts))
+    return case_of(f"{made.name}, pulse lost", made.numbered, readings, made.events, contexts, made.notes)
 
 
 def _minutes(rows: Sequence[Mapping[str, str]]) -> dict[str, NDArray[Any]]:
