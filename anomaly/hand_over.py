@@ -82,8 +82,9 @@ def hold_trials(
     faster = _sum(table["faster"][mine], seen - before, seen - own, weight)
     slower = _sum(table["slower"][mine], before - seen, own - seen, weight)
     beats, lasted_s = np.maximum(faster, slower), now_s[at].astype(np.float64) - gap_s
-    other = resting[at] & (beats >= threshold * BEATS_A_LOG_ODD) & (lasted_s >= LEAST_TRIAL_S)
-    over = other | (lasted_s > MOST_TRIAL_S)
+    late = lasted_s > MOST_TRIAL_S
+    other = resting[at] & (beats >= threshold * BEATS_A_LOG_ODD) & (lasted_s >= LEAST_TRIAL_S) & ~late
+    over = other | late
     table["gap_s"][mine] = np.where(over, 0, gap_s)
     table["faster"][mine], table["slower"][mine] = faster, slower
     learns = resting.copy()

@@ -16,8 +16,8 @@ minutes (DETACH).
 Ninety minutes without a movement count as not worn in actigraphy (Choi 2011). Temperature alone would ring six to eight
 times a day, a pulse lost for three minutes three to eight times.
 
-**Handed over** (``anomaly.hand_over``). When a pulse comes back after a run in which the skin cooled, the resting rate
-of the hour after is held against that before.
+**Handed over** (``anomaly.hand_over``). When a pulse comes back after a run in which the skin cooled, or on skin 2 °C
+colder than at the pulse before, the resting rate of the hour after is held against that before.
 
 *Not covered.* Without the wearer's consent to physiology a band sends neither pulse nor motion nor temperature: nothing
 is known here then, and nothing rings. A band on its charger is off the body by design and says so; ten minutes after it
@@ -72,6 +72,9 @@ UNPLUGGED_S: Final = 600
 """Time to put the band on after charging."""
 GAP_FALL_C: Final = 1.0
 """So far worn skin falls in one still minute of a hundred; below it a lost pulse is no gap off the body."""
+
+DIP_FALL_C: Final = 2.0
+"""Between two pulses minutes apart, a gap that no reading fell into; worn skin at a desk dipped by 1.2 °C at most."""
 
 WORN, DOUBT, OFF = 0, 1, 2
 """What a band is known to be: worn; without a pulse and cooler; off the body, which has rung."""
@@ -158,7 +161,8 @@ class OffBody(Detector):
         onset_ms = run_s[newly].astype(np.int64) * 1000
         verdicts = _tell(table, rows, heard, at=newly, onset_ms=onset_ms, evidence=evidence)
         doubted = counted & (fall_c >= GAP_FALL_C)
-        returned = heard.pulse & ((state > WORN) | ((run > 0) & (fall_c >= GAP_FALL_C)))
+        dipped = (fall_c >= DIP_FALL_C) | ((run > 0) & (fall_c >= GAP_FALL_C))
+        returned = heard.pulse & ((state > WORN) | dipped)
         state = np.where(decided, OFF, np.where(doubted, np.maximum(state, DOUBT), state))
         back = np.flatnonzero(heard.pulse & (state == OFF) & (table[ONSET][rows] != NEVER))
         verdicts += _tell(table, rows, heard, at=back, onset_ms=table[ONSET][rows[back]], evidence=heard.worn_again)

@@ -141,6 +141,17 @@ def test_another_heart_after_a_short_gap_was_handed_the_band(rate: int) -> None:
     assert told(band.sends(*[other] * 30)) == [("opened", HANDED_OVER)]
 
 
+def test_a_gap_that_no_reading_fell_into_shows_by_the_dip_of_the_skin() -> None:
+    band = Band(interval_s=300)
+    other = {**WORN, "heart_rate_bpm": 88}
+    assert told(band.sends(*NIGHT, {**other, "skin_temp_c": 30.4}, *[other] * 11)) == [("opened", HANDED_OVER)]
+
+
+def test_what_changes_later_than_an_hour_after_a_gap_was_not_handed_over() -> None:
+    band = Band()
+    assert not band.sends(*NIGHT, *cooling(2, per_min=0.7), *[WORN] * 60, *[{**WORN, "heart_rate_bpm": 88}] * 60)
+
+
 def test_the_same_heart_after_a_gap_rings_nothing() -> None:
     band = Band()
     band.sends(*NIGHT, *cooling(2, per_min=0.7))
