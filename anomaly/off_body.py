@@ -16,6 +16,10 @@ minutes (DETACH).
 Ninety minutes without a movement count as not worn in actigraphy (Choi 2011). Temperature alone would ring six to eight
 times a day, a pulse lost for three minutes three to eight times.
 
+*What to expect.* Removals at DETACH's slopes, put into the other eleven people: 88 of 88 found, half of them within
+four minutes, 95 % within ten; none rang falsely, nor did 88 pulses lost for up to half an hour. With the pauses of three
+Fitbit wearers (6.3 a day, as if all were worn and at a desk) it would ring falsely 0.02 times a day for those eleven.
+
 **Handed over** (``anomaly.hand_over``). When a pulse comes back after a run in which the skin cooled, or on skin 2 °C
 colder than at the pulse before, the resting rate of the hour after is held against that before.
 
