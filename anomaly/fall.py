@@ -13,7 +13,8 @@ over 3 g in 0.69 and 22.9, over 4 g in 0.57 and 6.3: one log odd a g. Stillness:
 
 *What to expect.* Real falls were found at 0.56 false an hour by a model that saw every sample. Blows as frequent as in
 SmartFallMM's everyday hours, put into the restless minutes of people at a desk, ring 0.04 times an hour for those
-twelve and 0.007 for the other eleven; how often a supervised person's wrist is hit is not known. So this has the
+twelve and 0.007 for the other eleven (no blind test: both were in view when the numbers were chosen); how often a
+supervised person's wrist is hit is not known. So this has the
 priority ``welfare``, and nothing follows from it but a question.
 
 ``steps``, ``activity`` and ``peak_g`` cover the time since the reading before, so that one still reading speaks for all
@@ -44,9 +45,9 @@ EVEN_PEAK_G: Final = 2.0
 MOST_PEAK_LOG_ODDS: Final = 4.0
 """Beyond 6 g there are too few in any study to tell more."""
 STILL_ACTIVITY: Final = 0.03
-"""One in four minutes of people at a desk is stiller."""
+"""One in five minutes of people at a desk is stiller."""
 LOG_ODDS_A_MINUTE: Final = 0.45
-"""After three still minutes at a desk a fourth follows in 63 of 100 cases: ln(1/0.63)."""
+"""After three still minutes at a desk a fourth follows in 63 of 100 cases (33 cases): ln(1/0.63)."""
 MOST_STILL_LOG_ODDS: Final = 5.5
 """Twelve minutes: who sits that still may watch a film."""
 LOG_ODDS_A_BPM: Final = 0.1

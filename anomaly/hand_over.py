@@ -8,8 +8,8 @@ Two sums, one for a faster heart and one for a slower (CUSUM, Page 1954):
 ``own`` is the wearer's slowly learned resting rate: a heart that comes back to its own level is no other heart. Twelve
 beats apart thus ring after twelve minutes at rest, and nothing sooner than ten minutes after the gap.
 
-*Why the gap is the evidence.* Two Fitbit wearers (61 days) change by 10 bpm at rest within the next twenty minutes one
-time in ten, by themselves; so the rate decides only between "the same" and "another" after a band was truly off.
+*Why the gap is the evidence.* Two Fitbit wearers (61 days) change by 10 to 12 bpm at rest within the next twenty
+minutes one time in ten, by themselves; so the rate decides only between "the same" and "another" after a band was truly off.
 Who takes it off and puts it on again keeps an eye on the clock, or has a rate near the wearer's own, is not found.
 """
 

@@ -21,7 +21,7 @@ BRISK_G: Final = 0.25
 """The deviation of a brisk walk's acceleration at the wrist: activity 1."""
 LOST_MIN: Final = (1.0, 30.0)
 """For so long three Fitbit wearers show no rate, six times a day, whether worn or not (309 gaps of a minute to an hour
-in 49 days). Fixed on 2026-11-25 before any result was seen."""
+in 49 days). Set on 2026-11-25, after trials with those very gaps on the same people, and not fitted to any."""
 LOST_QUALITY: Final = 0.1
 SETTLED_MIN: Final = 10
 """Nothing is lost before a detector could have seen the band worn."""
