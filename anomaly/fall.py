@@ -14,8 +14,8 @@ over 3 g in 0.69 and 22.9, over 4 g in 0.57 and 6.3: one log odd a g. Stillness:
 *What to expect.* Real falls were found at 0.56 false an hour by a model that saw every sample. Blows as frequent as in
 SmartFallMM's everyday hours, put into the restless minutes of people at a desk, ring 0.04 times an hour for those
 twelve and 0.007 for the other eleven (no blind test: both were in view when the numbers were chosen); how often a
-supervised person's wrist is hit is not known. So this has the
-priority ``welfare``, and nothing follows from it but a question.
+supervised person's wrist is hit is not known. So this has the priority ``welfare``, and nothing follows from it but a
+question.
 
 ``steps``, ``activity`` and ``peak_g`` cover the time since the reading before, so that one still reading speaks for all
 of it; a blow and the stillness after it are two readings at least.

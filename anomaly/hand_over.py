@@ -9,8 +9,8 @@ Two sums, one for a faster heart and one for a slower (CUSUM, Page 1954):
 beats apart thus ring after twelve minutes at rest, and nothing sooner than ten minutes after the gap.
 
 *Why the gap is the evidence.* Two Fitbit wearers (61 days) change by 10 to 12 bpm at rest within the next twenty
-minutes one time in ten, by themselves; so the rate decides only between "the same" and "another" after a band was truly off.
-Who takes it off and puts it on again keeps an eye on the clock, or has a rate near the wearer's own, is not found.
+minutes one time in ten, by themselves; so the rate decides only between "the same" and "another" after a band was truly
+off. Who takes it off and puts it on again keeps an eye on the clock, or has a rate near the wearer's own, is not found.
 """
 
 from collections.abc import Callable

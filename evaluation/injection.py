@@ -2,9 +2,9 @@
 
 How strong and how long injections are was fixed on 2026-11-25, before any result was seen, and is not to be fitted to
 any; but for ``TAKEN_OFF``, whose ranges are DETACH's and a room's, and were written down the same day after trials with
-the same on the same wrists. Three rules of placing were settled the same day after a first trial run, and say so. Moments are
-drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only a person
-closes an hour and a half.
+the same on the same wrists. Three rules of placing were settled the same day after a first trial run, and say so.
+Moments are drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only
+a person closes an hour and a half.
 """
 
 from collections.abc import Callable, Mapping, Sequence
