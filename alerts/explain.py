@@ -118,12 +118,14 @@ _WHAT: Final[dict[AlertCode, Told]] = {
     AlertCode.LEAVE_OVERSTAY: Told("超假未归", "was not back from leave"),
     AlertCode.DEVICE_STRAP: Told("上报表带已断开", "reported its strap open or cut"),
     AlertCode.DEVICE_CASE: Told("上报外壳已打开", "reported its case open"),
+    AlertCode.DEVICE_OFF_BODY: Told("疑似取下手环", "seems to have taken the band off"),
     AlertCode.DEVICE_SOS: Told("按下求助键", "called for help"),
     AlertCode.DEVICE_BATTERY: Told("电量偏低", "ran low on battery"),
     AlertCode.DEVICE_SILENCE: Told("起失联", "fell silent"),
     AlertCode.VITALS_HEART_RATE: Told("起静息心率异常", "began to show an unusual heart rate at rest"),
     AlertCode.VITALS_SPO2: Told("起血氧偏低", "began to show low blood oxygen"),
     AlertCode.VITALS_TEMPERATURE: Told("体温持续偏高", "had been warm for hours"),
+    AlertCode.VITALS_FALL: Told("可能跌倒", "may have fallen"),
 }
 _NIGHTS: Final = Told("起夜间静息心率偏高", "began to have nights with a raised resting heart rate")
 """The heart rate's other alert, told apart by its subject."""
@@ -288,6 +290,54 @@ def _summed(evidence: Evidence) -> Iterable[Told | None]:
     yield None if readings is None else Told(f"共 {readings} 次读数", f"in {readings} readings")
 
 
+def _off_body(alert: Ringing) -> Iterable[Told | None]:
+    yield from _another_body(alert) if alert.evidence.get("kind") == "handed_over" else _nobody(alert)
+    yield _score(alert.evidence)
+
+
+def _nobody(alert: Ringing) -> Iterable[Told | None]:
+    evidence = alert.evidence
+    lasted_s, readings = evidence.get("lasted_s"), evidence.get("readings")
+    if lasted_s is not None:
+        lasting = _lasting(lasted_s)
+        zh, en = ("", "") if readings is None else (f"（{readings} 次读数）", f" ({readings} readings)")
+        yield Told(
+            f"表带闭合而无脉搏、无活动 {lasting.zh}{zh}",
+            f"strap closed, no pulse and no motion for {lasting.en}{en}",
+        )
+    worn_c, skin_c = evidence.get("worn_c"), evidence.get("skin_temp_c")
+    if worn_c is not None and skin_c is not None:
+        yield Told(
+            f"皮肤温度 {_number(skin_c)} °C，佩戴时 {_number(worn_c)} °C",
+            f"skin at {_number(skin_c)} °C, while worn {_number(worn_c)} °C",
+        )
+
+
+def _another_body(alert: Ringing) -> Iterable[Told | None]:
+    yield Told("脉搏恢复后可能已是他人", "the pulse that came back may be another person's")
+    yield _rate_before(alert.evidence)
+
+
+def _fall(alert: Ringing) -> Iterable[Told | None]:
+    peak_g, lasted_s = alert.evidence.get("peak_g"), alert.evidence.get("lasted_s")
+    yield None if peak_g is None else Told(f"撞击 {_number(peak_g)} g", f"a blow of {_number(peak_g)} g")
+    if lasted_s is not None:
+        lasting = _lasting(lasted_s)
+        yield Told(f"此后 {lasting.zh}无活动，脉搏仍在", f"then no motion for {lasting.en}, the pulse going on")
+    yield _rate_before(alert.evidence)
+    yield _score(alert.evidence)
+
+
+def _rate_before(evidence: Evidence) -> Told | None:
+    rate, before = evidence.get("heart_rate_bpm"), evidence.get("before_bpm")
+    if not rate or not before:
+        return None
+    return Told(
+        f"心率 {_number(rate)} bpm，此前 {_number(before)} bpm",
+        f"heart rate {_number(rate)} bpm, before {_number(before)} bpm",
+    )
+
+
 def _approach(alert: Ringing) -> Iterable[Told | None]:
     room_m, closing_mps = alert.evidence.get("distance_m"), alert.evidence.get("closing_mps")
     within_s = alert.evidence.get("threshold_s")
@@ -331,12 +381,14 @@ _REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
     AlertCode.LEAVE_OVERSTAY: _zone,
     AlertCode.DEVICE_STRAP: _latched,
     AlertCode.DEVICE_CASE: _latched,
+    AlertCode.DEVICE_OFF_BODY: _off_body,
     AlertCode.DEVICE_SOS: _latched,
     AlertCode.DEVICE_BATTERY: _battery,
     AlertCode.DEVICE_SILENCE: _silence,
     AlertCode.VITALS_HEART_RATE: _heart_rate,
     AlertCode.VITALS_SPO2: _oxygen,
     AlertCode.VITALS_TEMPERATURE: _temperature,
+    AlertCode.VITALS_FALL: _fall,
 }
 
 

@@ -1,9 +1,10 @@
 """Events put into real recordings: what is known to be there must be found; the untouched copy measures false alerts.
 
 How strong and how long injections are was fixed on 2026-11-25, before any result was seen, and is not to be fitted to
-any. Three rules of placing were settled the same day after a first trial run, and say so. Moments are
-drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only a person
-closes an hour and a half.
+any; but for ``TAKEN_OFF``, whose ranges are DETACH's and a room's, and were written down the same day after trials with
+the same on the same wrists. Three rules of placing were settled the same day after a first trial run, and say so.
+Moments are drawn from those that a kind allows; two injections of a band lie at least half an hour apart, of what only
+a person closes an hour and a half.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,6 +25,7 @@ from evaluation.backgrounds import (
 )
 from evaluation.case import Case
 from evaluation.outcome import Context, Event
+from evaluation.wrists import LOST_QUALITY, lost_pulses, wrist_minutes
 from geo.shapes import METRES_PER_DEGREE
 from schemas.alerts import AlertCode
 from schemas.readings import Readings
@@ -59,6 +61,20 @@ DRAG_MPS: Final[Range] = (0.5, 2.0)
 """Slow enough to stay below a walker's own speed (2c)."""
 STRAP_OPEN_MIN: Final[Range] = (5.0, 60.0)
 """A strap cut is noticed within the hour or never; the alert must not depend on which."""
+OFF_MIN: Final[Range] = (15.0, 35.0)
+"""Off the body for as long as an hour's recording has room for, before and after."""
+OFF_C_PER_MIN: Final[Range] = (0.23, 0.57)
+"""How fast skin temperature falls in the first five minutes off a wrist: 0.40 ± 0.17 (DETACH, 2d); then more slowly."""
+AMBIENT_C: Final[Range] = (18.0, 26.0)
+"""Where a band is laid down: a room."""
+LEAST_ABOVE_AMBIENT_C: Final = 3.0
+"""A band on skin as cold as the room cannot cool."""
+MOST_COOLED: Final = 0.95
+"""Of the way to the room's temperature, in the first five minutes."""
+LOST_STREAM: Final = 1_000
+"""The stream of random numbers of what is no injection; those are counted from 0."""
+WRIST_COPIES: Final = 4
+"""Bands a person: an hour has room for one removal."""
 SOS_MIN: Final[Range] = (0.0, 0.0)
 """A press is one reading."""
 SILENCE_MIN: Final[Range] = (30.0, 180.0)
@@ -125,10 +141,13 @@ def injected_cases(folder: Path, seed: int) -> list[Case]:
     """
     hearts, nights = heart_minutes(folder, copies=HEART_COPIES), heart_nights(folder, copies=HEART_COPIES)
     tracks = [gps_tracks(folder, interval_s=interval_s) for interval_s in (60.0, 5.0)]
+    wrists = wrist_minutes(folder, copies=WRIST_COPIES)
     untouched = [heart_minutes(folder).case(), heart_nights(folder).case(), *(track.case() for track in tracks)]
+    untouched += [wrist_minutes(folder).case(), lost_pulses(wrists, np.random.default_rng([seed, LOST_STREAM]))]
     plan = [(hearts, kind, MOST_IN_HEART_BAND) for kind in (*TACHYCARDIAS, *BAND_KINDS)]
     plan += [(nights, BRADYCARDIA, MOST_IN_HEART_BAND)]
     plan += [(track, kind, MOST_IN_GPS_BAND) for track in tracks for kind in (*SPOOFS, *BAND_KINDS)]
+    plan += [(wrists, TAKEN_OFF, 1)]
     injected = [
         inject(background, kind, most, np.random.default_rng([seed, number]))
         for number, (background, kind, most) in enumerate(plan)
@@ -275,6 +294,14 @@ def _has_fix(readings: Readings) -> Flags:
     return readings.has_fix
 
 
+def _has_skin(readings: Readings) -> Flags:
+    return np.asarray(np.isfinite(readings.skin_temp_c))
+
+
+def _can_cool(readings: Readings, span: Places, parameters: Parameters) -> bool:
+    return bool(readings.skin_temp_c[span[0]] - parameters["ambient_c"] >= LEAST_ABOVE_AMBIENT_C)
+
+
 def _has_speed(readings: Readings) -> Flags:
     """A frozen fix whose speed is unknown cannot be told from a stop."""
     return np.asarray(readings.has_fix & np.isfinite(readings.speed_mps))
@@ -352,6 +379,17 @@ def _open_strap(readings: Readings, span: Places, parameters: Parameters) -> Non
     """Cut and carried along: no pulse, while position and steps go on."""
     readings.strap_closed[span] = 0
     readings.heart_rate_bpm[span] = np.nan
+
+
+def _take_off(readings: Readings, span: Places, parameters: Parameters) -> None:
+    """Laid down with its strap closed: no pulse, no motion, and skin temperature on its way to that of the room."""
+    warmer_c = readings.skin_temp_c[span[0]] - parameters["ambient_c"]
+    left = 1.0 - min(5.0 * parameters["c_per_min"] / warmer_c, MOST_COOLED)
+    off_min = (readings.event_ms[span] - readings.event_ms[span[0]]) / 60_000 + parameters["off_since_s"] / 60.0
+    readings.skin_temp_c[span] = parameters["ambient_c"] + warmer_c * left ** (off_min / 5.0)
+    readings.heart_rate_bpm[span], readings.quality[span] = np.nan, LOST_QUALITY
+    # The first reading's minute is that in which a hand took it off.
+    readings.activity[span[1:]] = 0.0
 
 
 def _press(readings: Readings, span: Places, parameters: Parameters) -> None:  # noqa: ARG001
@@ -438,6 +476,21 @@ SPOOFS: Final = (
         _drag_off,
         hides_way=True,
     ),
+)
+TAKEN_OFF: Final = Kind(
+    "taken off",
+    AlertCode.DEVICE_OFF_BODY,
+    OFF_MIN,
+    _has_skin,
+    lambda rng: {
+        "c_per_min": _uniform(rng, OFF_C_PER_MIN, 2),
+        "ambient_c": _uniform(rng, AMBIENT_C),
+        "off_since_s": _uniform(rng, (0.0, 60.0), 0),
+    },
+    _take_off,
+    before_min=HEARD_BEFORE_MIN,
+    fits=_can_cool,
+    apart_min=APART_LATCHED_MIN,
 )
 BAND_KINDS: Final = (
     Kind(

@@ -12,9 +12,11 @@ import msgspec
 import numpy as np
 
 from anomaly.battery import Battery
+from anomaly.fall import Fall
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.nights import Nights
+from anomaly.off_body import OffBody
 from anomaly.outage import Census, census
 from anomaly.silence import Silence
 from anomaly.spo2 import Oxygen
@@ -52,6 +54,8 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Nights(keys, rules.wearers.ahead_s, rules.thresholds),
         Oxygen(keys, rules.thresholds),
         Temperature(keys, rules.wearers.ahead_s, rules.thresholds),
+        OffBody(keys, rules.thresholds),
+        Fall(keys, rules.thresholds),
     )
 
 

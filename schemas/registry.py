@@ -327,3 +327,5 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     nights_evidence: float = 2.0
     spo2_evidence: float = 12.0
     temperature_evidence: float = 5.0
+    off_body_log_odds: float = 4.0
+    fall_log_odds: float = 6.0

@@ -40,6 +40,23 @@ NIGHTS = SUM | {"night_bpm": 67.0, "usual_bpm": 60.5, "spread_bpm": 2.0, "nights
 OXYGEN = SUM | {"spo2_pct": 85.0, "usual_pct": 97.0, "floor_pct": 90.0, "readings": 3}
 FEVER = SUM | {"skin_temp_c": 35.0, "usual_c": 33.0, "spread_c": 0.7}
 BATTERY = {"battery_pct": 18.4, "threshold_pct": 20.0, "charging": False}
+REMOVED = {
+    "kind": "removed",
+    "worn_c": 33.2,
+    "skin_temp_c": 31.3,
+    "lasted_s": 180,
+    "readings": 4,
+    "score_log_odds": 6.3,
+    "threshold": 4.0,
+}
+FALLEN = {
+    "peak_g": 6.4,
+    "lasted_s": 300,
+    "heart_rate_bpm": 92.0,
+    "before_bpm": 74,
+    "score_log_odds": 7.61,
+    "threshold": 6.0,
+}
 HEARD = {"last_heard_ms": AT_MS, "silence_after_s": 1200}
 NIGHT = {"schedule": "night", "holds_since_ms": AT_MS, "until_ms": AT_MS + 480 * MINUTE_MS}
 CURFEW: dict[str, Any] = {
@@ -135,6 +152,31 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
             id="strap",
         ),
         pytest.param(
+            AlertCode.DEVICE_OFF_BODY,
+            REMOVED,
+            "疑似取下手环：表带闭合而无脉搏、无活动 3 分钟（4 次读数），皮肤温度 31.3 °C，佩戴时 33.2 °C，"
+            "累计证据 6.3 高于阈值 4。",
+            "seems to have taken the band off at 2026-11-23 14:02:10: strap closed, no pulse and no motion for 3 min "
+            "(4 readings); skin at 31.3 °C, while worn 33.2 °C; evidence 6.3 against a threshold of 4.",
+            id="taken off",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_OFF_BODY,
+            {"kind": "handed_over", "heart_rate_bpm": 86.0, "before_bpm": 68.2, "score_log_odds": 4.6, "threshold": 4},
+            "疑似取下手环：脉搏恢复后可能已是他人，心率 86 bpm，此前 68.2 bpm，累计证据 4.6 高于阈值 4。",
+            "seems to have taken the band off at 2026-11-23 14:02:10: the pulse that came back may be another "
+            "person's; heart rate 86 bpm, before 68.2 bpm; evidence 4.6 against a threshold of 4.",
+            id="handed over",
+        ),
+        pytest.param(
+            AlertCode.VITALS_FALL,
+            FALLEN,
+            "可能跌倒：撞击 6.4 g，此后 5 分钟无活动，脉搏仍在，心率 92 bpm，此前 74 bpm，累计证据 7.6 高于阈值 6。",
+            "may have fallen at 2026-11-23 14:02:10: a blow of 6.4 g; then no motion for 5 min, the pulse going on; "
+            "heart rate 92 bpm, before 74 bpm; evidence 7.6 against a threshold of 6.",
+            id="fall",
+        ),
+        pytest.param(
             AlertCode.DEVICE_BATTERY,
             BATTERY,
             "电量偏低：电量 18.4 %，阈值 20 %，未在充电。",
@@ -180,6 +222,10 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
             {"peak_g": 5.21, "still_s": 40},
             "触发“跌倒”：peak_g 5.2，still_s 40。",
             "rang “fall” at 2026-11-23 14:02:10: peak_g 5.2; still_s 40.",
+            AlertCode.ORDER_EXPIRED,
+            {"over_h": 5.21, "renewals": 1},
+            "触发“监管期限已过”：over_h 5.2，renewals 1。",
+            "rang “order expired” at 2026-11-23 14:02:10: over_h 5.2; renewals 1.",
             id="a kind that has no words of its own",
         ),
     ],

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flows.judge import detectors
 from flows.rules import rules_by_shard
+from schemas.alerts import KINDS
 from schemas.judging import Detector, Table, Verdict
 from schemas.readings import Readings
 from schemas.registry import ZoneKind
@@ -148,7 +149,7 @@ def test_what_the_rules_forget_is_cleared_unless_a_person_must_look(
     opened = {(v.row, v.subject) for v in verdicts if v.transition == "opened"}
     ended = {(v.row, v.subject) for v in verdicts if v.transition in {"cleared", "retracted"}}
     retired = detector.retire(table, np.arange(len(table.keys)), START_MS + 10**9)
-    latched = detector.takes_late and detector.name != "device.silence"
+    latched = any(KINDS[code].latching for code in detector.codes)
     last = {(v.row, v.subject): v.transition for v in verdicts if v.transition != "updated"}
     still_open = {key for key, transition in last.items() if transition == "opened"}
     assert {(v.row, v.subject) for v in retired} == (set() if latched else still_open)

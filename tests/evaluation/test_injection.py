@@ -15,8 +15,10 @@ from evaluation.injection import (
     BRADYCARDIA_BPM,
     DRAG_MPS,
     JUMP_M,
+    OFF_C_PER_MIN,
     SPOOF_MIN,
     SPOOFS,
+    TAKEN_OFF,
     inject,
     injected_cases,
     tachycardia,
@@ -160,6 +162,27 @@ def test_a_cut_strap_is_open_for_the_whole_event_and_closed_otherwise():
     assert len(after) == len(before)
 
 
+def test_a_band_taken_off_loses_its_pulse_and_cools_as_measured_with_its_strap_closed():
+    made = still_day(skin_temp_c=np.full(600, 33.0), activity=np.full(600, 0.08), quality=np.full(600, 0.9))
+    before, after, event, span = one(made, TAKEN_OFF)
+    assert event.code is AlertCode.DEVICE_OFF_BODY
+    assert np.isnan(after.heart_rate_bpm[span]).all()
+    assert (after.strap_closed[span] == 1).all()
+    assert (after.activity[span[1:]] == 0).all()
+    assert (np.diff(after.skin_temp_c[span]) < 0).all()
+    off_min = 5.0 - event.parameters["off_since_s"] / 60.0
+    cooled_c = 33.0 - np.interp(off_min, np.arange(len(span)), after.skin_temp_c[span])
+    assert cooled_c / 5.0 == pytest.approx(event.parameters["c_per_min"], abs=0.01)
+    assert OFF_C_PER_MIN[0] <= event.parameters["c_per_min"] <= OFF_C_PER_MIN[1]
+    outside = np.setdiff1d(np.arange(len(before)), span)
+    assert (after.skin_temp_c[outside] == 33.0).all()
+
+
+def test_nothing_is_taken_off_skin_as_cold_as_the_room():
+    made = still_day(skin_temp_c=np.full(600, 20.0))
+    assert not inject(made, TAKEN_OFF, 1, np.random.default_rng(1)).events()
+
+
 def test_the_help_button_is_pressed_once():
     _, after, event, span = one(still_day(), KINDS["help button"])
     assert after.sos.sum() == 1
@@ -237,11 +260,12 @@ def test_a_cut_strap_hides_no_crossing():
 
 @pytest.mark.skipif(not (DATA / "fitbit_minute").exists(), reason="no recording fitbit_minute here")
 @pytest.mark.skipif(not (DATA / "fit_gps_hr").exists(), reason="no recording fit_gps_hr here")
+@pytest.mark.skipif(not (DATA / "stress_predict").exists(), reason="no recording stress_predict here")
 def test_real_recordings_carry_every_kind_and_an_untouched_copy():
     cases = {case.name: case for case in injected_cases(DATA, 1)}
-    untouched = [case for name, case in cases.items() if name.endswith("untouched")]
-    injected = [case for name, case in cases.items() if not name.endswith("untouched")]
-    assert len(untouched) == 4
+    untouched = [case for name, case in cases.items() if name.endswith(("untouched", "pulse lost"))]
+    injected = [case for name, case in cases.items() if not name.endswith(("untouched", "pulse lost"))]
+    assert len(untouched) == 6
     assert not any(event.parameters["injected"] for case in untouched for event in case.events())
     assert all(any(event.parameters["injected"] for event in case.events()) for case in injected)
     resting = [e for e in cases["heart minutes, tachycardia +40 bpm"].events() if e.parameters["injected"]]
