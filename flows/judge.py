@@ -14,6 +14,7 @@ from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.silence import Silence
+from anomaly.spoof import Spoof
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
@@ -42,6 +43,7 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Silence(keys, rules.wearers.silence_after_ms),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.thresholds),
+        Spoof(keys, rules.thresholds),
     )
 
 

@@ -325,3 +325,4 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     heart_rate_high_bpm: float = 110.0
     heart_rate_low_bpm: float = 40.0
     heart_rate_sustain_s: float = 300.0
+    spoof_scale: float = 1.0

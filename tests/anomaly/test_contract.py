@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flows.judge import detectors
 from flows.rules import rules_by_shard
+from schemas.alerts import KINDS
 from schemas.judging import Detector, Table, Verdict
 from schemas.readings import Readings
 from schemas.registry import ZoneKind
@@ -45,6 +46,7 @@ reading = st.fixed_dictionaries(
         "peak_g": st.sampled_from([1, 5, float("nan")]),
         "quality": st.sampled_from([0.1, 0.9, float("nan")]),
         "speed_mps": st.sampled_from([0, 1.4, 30, float("nan")]),
+        "seq": st.integers(0, 3),
     }
 )
 ANYTHING = {"row": 0, "gap_s": 60, "lat": HOME[0]}
@@ -148,7 +150,7 @@ def test_what_the_rules_forget_is_cleared_unless_a_person_must_look(
     opened = {(v.row, v.subject) for v in verdicts if v.transition == "opened"}
     ended = {(v.row, v.subject) for v in verdicts if v.transition in {"cleared", "retracted"}}
     retired = detector.retire(table, np.arange(len(table.keys)), START_MS + 10**9)
-    latched = detector.takes_late and detector.name != "device.silence"
+    latched = any(KINDS[code].latching for code in detector.codes)
     last = {(v.row, v.subject): v.transition for v in verdicts if v.transition != "updated"}
     still_open = {key for key, transition in last.items() if transition == "opened"}
     assert {(v.row, v.subject) for v in retired} == (set() if latched else still_open)
