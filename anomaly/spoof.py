@@ -1,9 +1,9 @@
 """``device.spoof``: the position, or the time, is not what happened. One alert a trick, its name is the subject.
 
 Each trick is a file (``spoof_*.py``) that states its formula, source and evidence, and one line in ``tricks``. All of
-them judge the same leg, from the last credible fix to the new one (``spoof_leg``). An implausible speed alone is never a
-verdict: honest receivers make those daily (DETECTION 2b); it takes persistence and a second witness: the receiver's own
-speed, the height, steps, the message counter. Fixes by cell and vaguer than 250 m are not judged.
+them judge the same leg, from the last credible fix to the new one (``spoof_leg``). An implausible speed alone is never
+a verdict: honest receivers make those daily (DETECTION 2b). It takes persistence, and a second witness: the receiver's
+own speed, the height, steps, the message counter. No place by cell, and none vaguer than 250 m, is judged false.
 
 Cost: 90 bytes a wearer, under 0.4 µs a reading in batches of 10,000 and more.
 """
@@ -83,11 +83,11 @@ class Spoof(Detector):
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Ask every trick about the leg, tell what changed, remember the fix."""
-        open_ = {name: self._is_open(table, rows, name) for name in self.onsets}
+        opened = {name: self._is_open(table, rows, name) for name in self.onsets}
         with np.errstate(invalid="ignore"):
             leg = leg_of(table, rows, step)
-            signs = [sign for trick in self.tricks for sign in trick.judge(table, rows, step, leg, open_)]
-            verdicts = [verdict for sign in signs for verdict in self._told(table, rows, sign, open_[sign.trick])]
+            signs = [sign for trick in self.tricks for sign in trick.judge(table, rows, step, leg, opened)]
+            verdicts = [verdict for sign in signs for verdict in self._told(table, rows, sign, opened[sign.trick])]
             remember(table, rows, step, leg)
         return verdicts
 

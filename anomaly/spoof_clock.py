@@ -12,10 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anomaly.spoof_leg import MOST_LATE_S, Leg, lateness_s
-from anomaly.spoof_sign import Sign, Trick
+from anomaly.spoof_sign import Opened, Sign, Trick
 from schemas.judging import Columns, Rows, Table
 from schemas.readings import Readings
 
@@ -48,9 +47,7 @@ class Clock(Trick):
             "back": (np.uint8, 0),
         }
 
-    def judge(
-        self, table: Table, rows: Rows, step: Readings, leg: Leg, open_: dict[str, NDArray[np.bool_]]
-    ) -> list[Sign]:  # noqa: ARG002
+    def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:  # noqa: ARG002
         """Count readings that tell the past again."""
         ahead = (step.seq - table["seq"][rows].astype(np.int64)) & 0xFFFF
         behind_s = table["told_s"][rows].astype(np.int64) - step.event_ms // 1000
@@ -61,7 +58,7 @@ class Clock(Trick):
         count = table["back"][rows].astype(np.int64)
         right = (behind_s < 0) & (2 * late_s <= before_s)
         count = np.where(again, np.where(steady, np.minimum(count + 1, 200), 1), np.where(right, 0, count))
-        begun = np.flatnonzero(again & (count == 1) & ~open_["clock"])
+        begun = np.flatnonzero(again & (count == 1) & ~opened["clock"])
         table["back_s"][rows[begun]] = step.ingest_ms[begun] // 1000
         table["back"][rows] = count
         table["back_late_s"][rows] = np.where(again, late_s, before_s)

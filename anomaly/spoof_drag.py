@@ -1,11 +1,11 @@
 """``drag``: fixes that move while the receiver's own speed and the wearer's steps say that nobody does.
 
 A false signal that is pulled off slowly leaves Doppler and body behind. Score: the sum of the legs that begin and end
-at rest (below 0.5 m/s), each less a metre a step, fading over twenty minutes; threshold: 150 m and three radii, in three
-legs or more of which none is half of the sum (two of equal length, where fixes are rare). Noise at rest telescopes: its
-sum stays within a radius or two. A leg over 3 m/s is a ride that two halts frame, and starts the sum anew; three of
-those in a row without a moving fix between (legs of 300 m, no steps) are a ride that only the fixes make.
-Who tells no steps must be pulled twice as far. Ended by ten legs that add nothing, or by one at a speed.
+at rest (below 0.5 m/s), each less a metre a step, fading over twenty minutes; threshold: 150 m and three radii, in
+three legs or more of which none is half of the sum (two of equal length, where fixes are rare). Noise at rest
+telescopes: its sum stays within a radius or two. A leg over 3 m/s is a ride that two halts frame, and starts the sum
+anew; three of those in half an hour without a moving fix between (legs of 300 m, no steps) are a ride that only the
+fixes make. Who tells no steps must be pulled half as far again. Ended when the sum has faded to half the threshold.
 
 Not found: a drag under a wearer who rides: at a fix a minute a cyclist's legs differ from the speeds at their ends by
 1.7 m/s (nine rides, FIT), which is as much as the drag.
@@ -15,10 +15,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from anomaly.spoof_leg import SLOW_MPS, Leg
-from anomaly.spoof_sign import Sign, Trick, rounded
+from anomaly.spoof_sign import Opened, Sign, Trick, rounded
 from schemas.judging import Columns, Rows, Table
 from schemas.readings import Readings
 
@@ -29,6 +28,7 @@ RADII: Final = 3.0
 MOST_MPS: Final = 3.0
 """Faster is no drag but a ride: the slowest thing that carries people is faster than a walker."""
 LEGS: Final = 3
+FEW_LEGS: Final = 2
 FEW_LEGS_S: Final = 100.0
 """Legs so long show their rate well: two will do."""
 RIDE_M: Final = 300.0
@@ -66,16 +66,14 @@ class Drag(Trick):
             "rides": (np.uint8, 0),
         }
 
-    def judge(
-        self, table: Table, rows: Rows, step: Readings, leg: Leg, open_: dict[str, NDArray[np.bool_]]
-    ) -> list[Sign]:
+    def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:
         """Add the leg to the sum, or begin anew."""
         east, north, longest = (
             table[name][rows].astype(np.float64) for name in ("pulled_east_m", "pulled_north_m", "longest_m")
         )
         legs, rides = table["legs"][rows].astype(np.int64), table["rides"][rows].astype(np.int64)
         told = ~np.isnan(leg.walked_m)
-        rests = leg.sharp & (leg.standing | leg.made & told & np.isnan(leg.to_mps) & ~(leg.from_mps >= SLOW_MPS))
+        rests = leg.sharp & leg.resting
         rode = rests & (leg.far_m > MOST_MPS * leg.lasted_s)
         adds = rests & ~rode
         share = np.clip(1.0 - np.nan_to_num(leg.walked_m) / np.maximum(leg.far_m, 1.0), 0.0, 1.0)
@@ -91,14 +89,14 @@ class Drag(Trick):
         expired = leg.made & (rides > 0) & (leg.fix_s - table["drag_s"][rows] > RIDES_WITHIN_S)
         rides = np.where((leg.made & (leg.to_mps >= SLOW_MPS)) | expired, 0, rides)
         rides = np.minimum(rides + ride, 200)
-        begun = np.flatnonzero((adds & (legs == 1) & (rides == 0) | ride & (rides == 1)) & ~open_["drag"])
+        begun = np.flatnonzero((adds & (legs == 1) & (rides == 0) | ride & (rides == 1)) & ~opened["drag"])
         table["drag_s"][rows[begun]] = leg.fix_s[begun]
         names = ("pulled_east_m", "pulled_north_m", "longest_m", "legs", "rides")
         for name, value in zip(names, (east, north, longest, legs, rides), strict=True):
             table[name][rows] = value
 
         needed_m = self.scale * (LEAST_M + RADII * leg.error_m) * np.where(told, 1.0, UNTOLD)
-        few = (legs >= 2) & (leg.lasted_s >= FEW_LEGS_S) & (longest <= MOST_OF_TWO * pulled)
+        few = (legs >= FEW_LEGS) & (leg.lasted_s >= FEW_LEGS_S) & (longest <= MOST_OF_TWO * pulled)
         many = (legs >= LEGS) & (longest <= MOST_OF_MANY * pulled)
         dragged = adds & (pulled >= needed_m) & (few | many)
         rung = ride & (rides >= RIDES)

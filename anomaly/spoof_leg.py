@@ -1,9 +1,9 @@
 """The leg that every trick of ``device.spoof`` is judged by: from a band's last credible fix to the new one.
 
 A fix is credible where it is no cell's and no vaguer than 250 m (a vague one stands in where there was none for ten
-minutes, with a radius of 1.5 km: 99.9 % of serving cells lie within 4.5 km, 13 drives, DETECTION 2c); it is new where its own time (``event_ms`` less
-``age_s``) is. Repeated fixes make no leg: 73-96 % of a phone's rows repeat the last coordinates because it logs faster
-than its receiver works, and the catch-up looks like 100-790 m/s (13 drives, DETECTION 2c).
+minutes, with a radius of 1.5 km: 99.9 % of serving cells lie within 4.5 km, 13 drives, DETECTION 2c). It is new where
+its own time (``event_ms`` less ``age_s``) is. Repeated fixes make no leg: 73-96 % of a phone's rows repeat the last
+coordinates because it logs faster than its receiver works, and the catch-up looks like 100-790 m/s (the same drives).
 
 ``reach_m`` is how far a vehicle can come: it speeds up from the one known speed, may go at its limit, slows down to the
 other. Places are whole micro-degrees (0.11 m), so equal means equal.
@@ -40,6 +40,8 @@ STILL_MPS: Final = 0.5
 SLOW_MPS: Final = 2.0
 """Below it one walks, or a vehicle is about to stop or has just started."""
 
+LEAST_HOP_M: Final = 500.0
+"""A bus feed whose times are off by seconds makes impossible legs of 70 m (16 trips, Liverpool)."""
 NEAR_M: Final = 500.0
 """Within it one is back where one was: people go on with their day meanwhile."""
 GONE_ON: Final = 1.5
@@ -47,8 +49,8 @@ GONE_ON: Final = 1.5
 NEAR_SHARE: Final = 0.3
 """Or within this share of the leg."""
 
-CAR: Final = (2.0, 45.0)
-"""Speeding up and braking in m/s², a fully used car; 160 km/h."""
+CAR: Final = (2.0, 40.0)
+"""Speeding up and braking in m/s², a fully used car; 144 km/h, a fifth over the motorway limit."""
 TRAIN: Final = (0.7, 97.0)
 """High-speed trains gather speed slowly; 350 km/h is the fastest in service."""
 TOWN: Final = (1.2, 25.0)
@@ -96,9 +98,9 @@ class Leg:
     that had reached us before this reading was made.
 
     ``east_m``, ``north_m`` and their length ``far_m``; ``error_m`` is the 68 % radius of both ends together. Speeds are
-    reported ones, at the old end the last leg's own where none was. ``beyond_m``: by how much the leg, less three
-    radii, exceeds ``reach_m``. ``left_m``: from the place left by the
-    last impossible leg, NaN if there is none, and ``away_s`` since the first. ``walked_m``: a metre a step, NaN where steps are not known for the whole leg.
+    reported ones, at the old end the last leg's own where none was. ``climb_m`` has no sign. ``walked_m``: a metre a
+    step, NaN where steps are not known for the whole leg. ``left_m``: from the place left by the last impossible leg,
+    NaN if there is none, and ``away_s`` since the first.
     """
 
     made: Flags
@@ -129,8 +131,8 @@ class Leg:
 
     @property
     def impossible(self) -> Flags:
-        """Which legs no vehicle can have made."""
-        return np.asarray(self.made & (self.far_m - ERRORS * self.error_m > self.reach_m))
+        """Which legs no vehicle can have made, and no jitter of a clock."""
+        return np.asarray(self.made & (self.sure_m > np.maximum(self.reach_m, LEAST_HOP_M)))
 
     @property
     def back(self) -> Flags:
@@ -151,8 +153,14 @@ class Leg:
 
     @property
     def standing(self) -> Flags:
-        """Which legs begin and end at rest."""
+        """Which legs begin and end at rest, by the receiver's own speed."""
         return np.asarray(self.made & (self.from_mps < STILL_MPS) & (self.to_mps < STILL_MPS))
+
+    @property
+    def resting(self) -> Flags:
+        """The same, and legs without a step where the receiver tells no speed."""
+        silent = self.made & np.isnan(self.to_mps) & (self.walked_m == 0.0) & ~(self.from_mps >= SLOW_MPS)
+        return np.asarray(self.standing | silent)
 
 
 def leg_of(table: Table, rows: Rows, step: Readings, scale: float = 1.0) -> Leg:
@@ -231,16 +239,16 @@ def remember(table: Table, rows: Rows, step: Readings, leg: Leg) -> None:
 
 def lateness_s(step: Readings) -> Whole:
     """How long after its event time each reading reached us, in whole seconds from -9 to 9 hours."""
-    return np.clip((step.ingest_ms - step.event_ms) // 1000, -MOST_LATE_S, MOST_LATE_S)
+    return np.asarray(np.clip((step.ingest_ms - step.event_ms) // 1000, -MOST_LATE_S, MOST_LATE_S), np.int64)
 
 
 def reach_m(lasted_s: Floats, from_mps: Floats, to_mps: Floats) -> Floats:
     """How far one can have come in a time, by the fastest way that fits both speeds; NaN speeds are unknown.
 
-    A minute from standing to standing is 875 m of town; from 8 m/s to 8 m/s a car makes 2 km of it.
+    A minute from standing to standing is a kilometre of town; from 8 m/s to 8 m/s a car makes 1.9 km of it.
 
     >>> reach_m(np.array([60.0, 60.0]), np.array([0.0, 8.0]), np.array([0.0, 8.0])).round().tolist()
-    [979.0, 2016.0]
+    [979.0, 1888.0]
     """
     one, other = (np.where(np.isnan(mps), UNKNOWN_MPS, mps) for mps in (from_mps, to_mps))
     slow = (from_mps < SLOW_MPS) & (to_mps < SLOW_MPS) & (lasted_s <= TOWN_S)

@@ -2,10 +2,10 @@
 
 A true way never repeats to a tenth of a metre, three marks in order; a recording of it does. Marks are chosen by what
 they are (of moving fixes, those whose hash is divisible by ``every``), so the same way chooses the same marks again,
-and an 8-bit print of each stands in a ring of eighteen, the oldest overwritten. Score: marks in a row that follow each
-other as they do in the ring; threshold: three. By chance that is (18 · 2^-8) · 2^-16 a mark, some 20 marks a day.
-``every`` is three at a fix a minute and as much more as fixes are denser: an hour of moving is remembered, and three
-marks take nine minutes on average. Ended by eight marks that do not follow.
+and an 8-bit print of each stands in a ring of sixteen, the oldest overwritten. Score: marks in a row that follow each
+other as they do in the ring; threshold: three. By chance that is (16 · 2^-8) · 2^-16 a mark, some 20 marks a day.
+``every`` is three at a fix a minute and as much more as fixes are denser: three quarters of an hour of moving are
+remembered, and three marks take nine minutes on average. Ended by eight marks that do not follow.
 
 Not found: what lay further back than the ring, a standstill, a replay with noise of its own (but see ``drag``).
 """
@@ -17,18 +17,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.spoof_leg import Leg, Whole
-from anomaly.spoof_sign import Sign, Trick
+from anomaly.spoof_sign import Opened, Sign, Trick
 from schemas.judging import Columns, Rows, Table
 from schemas.readings import Readings
 
-MARKS: Final = 18
+MARKS: Final = 16
 FOLLOWING: Final = 3
+FIRST: Final = 2
+"""The first mark that follows another: one alone may be anywhere."""
 LOST: Final = 8
 """Marks that do not follow, half an hour's: then it is over."""
 MOVED_M: Final = 20.0
 """Beyond the scatter of fixes at rest, whose marks would fill the ring."""
 EVERY_S: Final = 180.0
-"""One mark so often: 20 of them are an hour, three of them within a quarter of one nine times out of ten."""
+"""One mark so often: 16 of them are three quarters of an hour of moving, three of them nine minutes on average."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,7 @@ class Replay(Trick):
 
     @property
     def columns(self) -> Columns:
-        """The ring of prints, where it is written next, where the last mark was found, how many followed, how many not."""
+        """The ring of prints, its next place, the last mark's, how many followed and since when, how many did not."""
         return {
             "marks": (f"V{MARKS}", 0),
             "head": (np.uint8, 0),
@@ -54,9 +56,7 @@ class Replay(Trick):
             "lost": (np.uint8, 0),
         }
 
-    def judge(
-        self, table: Table, rows: Rows, step: Readings, leg: Leg, open_: dict[str, NDArray[np.bool_]]
-    ) -> list[Sign]:
+    def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:
         """Look the marks of a step up and write them down."""
         mixed = _mixed(leg.lat, leg.lon)
         every = np.maximum(np.rint(EVERY_S / np.maximum(leg.lasted_s, 1.0)), 1.0).astype(np.uint64)
@@ -75,7 +75,7 @@ class Replay(Trick):
         lost = np.where(next_one, 0, np.minimum(lost + 1, LOST))
         table["found"][at], table["follows"][at], table["lost"][at] = found, follows, lost
 
-        begun = (follows == 2) & next_one & ~open_["replay"][places]
+        begun = (follows == FIRST) & next_one & ~opened["replay"][places]
         table["again_s"][at[begun]] = leg.fix_s[places[begun]]
         moved = leg.far_m[places] > MOVED_M
         head = table["head"][at[moved]]
@@ -103,7 +103,7 @@ def _mixed(lat: Whole, lon: Whole) -> NDArray[np.uint64]:
     bits = (lat.astype(np.uint64) << np.uint64(32)) ^ (lon.astype(np.uint64) & np.uint64(0xFFFFFFFF))
     for factor in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB):
         bits = (bits ^ (bits >> np.uint64(30))) * np.uint64(factor)
-    return bits ^ (bits >> np.uint64(31))
+    return np.asarray(bits ^ (bits >> np.uint64(31)), np.uint64)
 
 
 def _prints(mixed: NDArray[np.uint64]) -> NDArray[np.uint8]:

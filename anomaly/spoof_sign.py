@@ -1,6 +1,7 @@
 """What a trick's judge says of each row in one step: since when, what rings, what is over, and by which evidence."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,6 +11,9 @@ from anomaly.episode import Evidence
 from anomaly.spoof_leg import Leg
 from schemas.judging import Columns, Rows, Table, Times
 from schemas.readings import Readings
+
+Opened = Mapping[str, NDArray[np.bool_]]
+"""By trick, which rows of a step have its alert open."""
 
 
 class Sign(NamedTuple):
@@ -37,12 +41,10 @@ class Trick(ABC):
         """Its part of the table."""
 
     @abstractmethod
-    def judge(
-        self, table: Table, rows: Rows, step: Readings, leg: Leg, open_: dict[str, NDArray[np.bool_]]
-    ) -> list[Sign]:
-        """Judge a step and remember; ``open_`` tells for each trick which rows have its alert open."""
+    def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:
+        """Judge a step and remember; ``opened`` tells for each trick which rows have its alert open."""
 
 
-def rounded(value: Any, digits: int = 1) -> float | None:
+def rounded(value: np.floating[Any], digits: int = 1) -> float | None:
     """A number for evidence; None where it is not known."""
     return None if np.isnan(value) else round(float(value), digits)
