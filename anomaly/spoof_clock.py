@@ -49,19 +49,23 @@ class Clock(Trick):
 
     def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:  # noqa: ARG002
         """Count readings that tell the past again."""
-        ahead = (step.seq - table["seq"][rows].astype(np.int64)) & 0xFFFF
         behind_s = table["told_s"][rows].astype(np.int64) - step.event_ms // 1000
-        late_s, before_s = lateness_s(step), table["back_late_s"][rows].astype(np.int64)
-        counts_on = (ahead > 0) & (ahead < HALF)
-        again = counts_on & (behind_s > BACK_S) & (late_s < MOST_LATE_S)
+        count, before_s = table["back"][rows].astype(np.int64), table["back_late_s"][rows].astype(np.int64)
+        rings, ends = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+        asked = np.flatnonzero((behind_s > BACK_S) | (count > 0))
+        if not len(asked):
+            return [Sign("clock", table["back_s"][rows], rings, ends, step.ingest_ms, lambda _: {})]
+        ahead = (step.seq - table["seq"][rows].astype(np.int64)) & 0xFFFF
+        late_s = lateness_s(step)
+        again = (ahead > 0) & (ahead < HALF) & (behind_s > BACK_S) & (late_s < MOST_LATE_S)
         steady = np.abs(late_s - before_s) <= STEADY_S
-        count = table["back"][rows].astype(np.int64)
         right = (behind_s < 0) & (2 * late_s <= before_s)
         count = np.where(again, np.where(steady, np.minimum(count + 1, 200), 1), np.where(right, 0, count))
         begun = np.flatnonzero(again & (count == 1) & ~opened["clock"])
         table["back_s"][rows[begun]] = step.ingest_ms[begun] // 1000
         table["back"][rows] = count
         table["back_late_s"][rows] = np.where(again, late_s, before_s)
+        rings, ends = again & (count >= self.readings), right
 
         def evidence(n: int) -> dict[str, object]:
             return {
@@ -73,4 +77,4 @@ class Clock(Trick):
                 "readings": int(count[n]),
             }
 
-        return [Sign("clock", table["back_s"][rows], again & (count >= self.readings), right, step.ingest_ms, evidence)]
+        return [Sign("clock", table["back_s"][rows], rings, ends, step.ingest_ms, evidence)]

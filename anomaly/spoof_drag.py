@@ -16,7 +16,7 @@ from typing import Final
 
 import numpy as np
 
-from anomaly.spoof_leg import SLOW_MPS, Leg
+from anomaly.spoof_leg import SLOW_MPS, Flags, Floats, Leg, Whole
 from anomaly.spoof_sign import Opened, Sign, Trick, rounded
 from schemas.judging import Columns, Rows, Table
 from schemas.readings import Readings
@@ -67,51 +67,61 @@ class Drag(Trick):
         }
 
     def judge(self, table: Table, rows: Rows, step: Readings, leg: Leg, opened: Opened) -> list[Sign]:
-        """Add the leg to the sum, or begin anew."""
-        east, north, longest = (
-            table[name][rows].astype(np.float64) for name in ("pulled_east_m", "pulled_north_m", "longest_m")
-        )
-        legs, rides = table["legs"][rows].astype(np.int64), table["rides"][rows].astype(np.int64)
-        told = ~np.isnan(leg.walked_m)
+        """Add the legs at rest to their sums, or begin anew; let rides be forgotten."""
+        asked = np.flatnonzero(leg.made & (leg.resting | (table["rides"][rows] > 0) | opened["drag"]))
+        at, leg = rows[asked], leg.take(asked)
         rests = leg.sharp & leg.resting
         rode = rests & (leg.far_m > MOST_MPS * leg.lasted_s)
-        adds = rests & ~rode
-        share = np.clip(1.0 - np.nan_to_num(leg.walked_m) / np.maximum(leg.far_m, 1.0), 0.0, 1.0)
-        left = np.where(rode, 0.0, np.where(leg.made, np.exp(-leg.lasted_s / FADES_S), 1.0))
-        east = left * east + np.where(adds, share * leg.east_m, 0.0)
-        north = left * north + np.where(adds, share * leg.north_m, 0.0)
-        pulled = np.hypot(east, north)
-        scattered = rode | (adds & (pulled <= leg.error_m))
-        legs = np.where(scattered, 0, np.minimum(legs + adds, 200))
-        longest = np.where(scattered, 0.0, np.maximum(left * longest, np.where(adds, share * leg.far_m, 0.0)))
+        pulled, longest, legs = _added(table, at, leg, adds=rests & ~rode, anew=rode)
+        rides = _ridden(table, at, leg, rode)
+        first = (rests & (legs == 1) & (rides == 0)) | (rode & (rides == 1))
+        begun = np.flatnonzero(first & ~opened["drag"][asked])
+        table["drag_s"][at[begun]] = leg.fix_s[begun]
 
-        ride = rode & leg.standing & (leg.sure_m > RIDE_M) & ~leg.impossible & ~(leg.walked_m > STEPS_OF_REST)
-        expired = leg.made & (rides > 0) & (leg.fix_s - table["drag_s"][rows] > RIDES_WITHIN_S)
-        rides = np.where((leg.made & (leg.to_mps >= SLOW_MPS)) | expired, 0, rides)
-        rides = np.minimum(rides + ride, 200)
-        begun = np.flatnonzero((adds & (legs == 1) & (rides == 0) | ride & (rides == 1)) & ~opened["drag"])
-        table["drag_s"][rows[begun]] = leg.fix_s[begun]
-        names = ("pulled_east_m", "pulled_north_m", "longest_m", "legs", "rides")
-        for name, value in zip(names, (east, north, longest, legs, rides), strict=True):
-            table[name][rows] = value
-
-        needed_m = self.scale * (LEAST_M + RADII * leg.error_m) * np.where(told, 1.0, UNTOLD)
+        needed_m = self.scale * (LEAST_M + RADII * leg.error_m) * np.where(np.isnan(leg.walked_m), UNTOLD, 1.0)
         few = (legs >= FEW_LEGS) & (leg.lasted_s >= FEW_LEGS_S) & (longest <= MOST_OF_TWO * pulled)
         many = (legs >= LEGS) & (longest <= MOST_OF_MANY * pulled)
-        dragged = adds & (pulled >= needed_m) & (few | many)
-        rung = ride & (rides >= RIDES)
+        rings, ends = np.zeros(len(rows), np.bool_), np.zeros(len(rows), np.bool_)
+        rings[asked] = (rests & ~rode & (pulled >= needed_m) & (few | many)) | (rode & (rides >= RIDES))
+        ends[asked] = (pulled < needed_m / 2.0) & (rides == 0)
 
         def evidence(n: int) -> dict[str, object]:
+            k = int(np.searchsorted(asked, n))
             return {
-                "pulled_m": round(float(pulled[n])),
-                "threshold_m": round(float(needed_m[n])),
-                "legs": int(legs[n]),
-                "longest_m": round(float(longest[n])),
-                "rides_at_rest": int(rides[n]),
-                "speed_mps": rounded(leg.to_mps[n]),
-                "steps": rounded(leg.walked_m[n]),
-                "error_m": rounded(leg.error_m[n]),
+                "pulled_m": round(float(pulled[k])),
+                "threshold_m": round(float(needed_m[k])),
+                "legs": int(legs[k]),
+                "longest_m": round(float(longest[k])),
+                "rides_at_rest": int(rides[k]),
+                "speed_mps": rounded(leg.to_mps[k]),
+                "steps": rounded(leg.walked_m[k]),
+                "error_m": rounded(leg.error_m[k]),
             }
 
-        over = leg.made & (pulled < needed_m / 2.0) & (rides == 0)
-        return [Sign("drag", table["drag_s"][rows], dragged | rung, over, step.event_ms, evidence)]
+        return [Sign("drag", table["drag_s"][rows], rings, ends, step.event_ms, evidence)]
+
+
+def _added(table: Table, at: Rows, leg: Leg, *, adds: Flags, anew: Flags) -> tuple[Floats, Floats, Whole]:
+    """The length of each sum, its longest leg and its legs, after this one."""
+    names = ("pulled_east_m", "pulled_north_m", "longest_m")
+    east, north, longest = (table[name][at].astype(np.float64) for name in names)
+    own = np.where(adds, np.clip(1.0 - np.nan_to_num(leg.walked_m) / np.maximum(leg.far_m, 1.0), 0.0, 1.0), 0.0)
+    left = np.where(anew, 0.0, FADES_S / (FADES_S + leg.lasted_s))
+    east, north = left * east + own * leg.east_m, left * north + own * leg.north_m
+    pulled = np.hypot(east, north)
+    scattered = anew | (adds & (pulled <= leg.error_m))
+    longest = np.where(scattered, 0.0, np.maximum(left * longest, own * leg.far_m))
+    legs = np.where(scattered, 0, np.minimum(table["legs"][at].astype(np.int64) + adds, 200))
+    for name, value in zip((*names, "legs"), (east, north, longest, legs), strict=True):
+        table[name][at] = value
+    return pulled, longest, legs
+
+
+def _ridden(table: Table, at: Rows, leg: Leg, rode: Flags) -> Whole:
+    """How many rides from rest to rest there have been since the last moving fix."""
+    before = table["rides"][at].astype(np.int64)
+    over = (leg.to_mps >= SLOW_MPS) | (leg.fix_s - table["drag_s"][at] > RIDES_WITHIN_S)
+    far = leg.standing & (leg.sure_m > RIDE_M) & ~leg.impossible & ~(leg.walked_m > STEPS_OF_REST)
+    rides = np.minimum(np.where(over, 0, before) + (rode & far), 200)
+    table["rides"][at] = rides
+    return np.asarray(rides)

@@ -83,7 +83,7 @@ class Hop(Trick):
             return {
                 "leg_m": round(float(leg.far_m[n])),
                 "leg_s": round(float(leg.lasted_s[n])),
-                "reach_m": round(float(leg.reach_m[n])),
+                "reach_m": rounded(leg.reach_m[n], 0),
                 "from_left_m": rounded(leg.left_m[n], 0),
                 "error_m": rounded(leg.error_m[n]),
                 "legs": int(hops[n]),

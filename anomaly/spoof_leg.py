@@ -9,8 +9,8 @@ coordinates because it logs faster than its receiver works, and the catch-up loo
 other. Places are whole micro-degrees (0.11 m), so equal means equal.
 """
 
-from dataclasses import dataclass
-from typing import Any, Final
+from dataclasses import dataclass, fields
+from typing import Any, Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +99,9 @@ class Leg:
 
     ``east_m``, ``north_m`` and their length ``far_m``; ``error_m`` is the 68 % radius of both ends together. Speeds are
     reported ones, at the old end the last leg's own where none was. ``climb_m`` has no sign. ``walked_m``: a metre a
-    step, NaN where steps are not known for the whole leg. ``left_m``: from the place left by the last impossible leg,
-    NaN if there is none, and ``away_s`` since the first.
+    step, NaN where steps are not known for the whole leg. ``reach_m`` is NaN where the leg is too short to ask;
+    ``impossible`` are those that no vehicle can have made, and no jitter of a clock. ``left_m``: from the place left by
+    the last impossible leg, NaN if there is none, and ``away_s`` since the first.
     """
 
     made: Flags
@@ -121,18 +122,18 @@ class Leg:
     climb_m: Floats
     walked_m: Floats
     reach_m: Floats
+    impossible: Flags
     left_m: Floats
     away_s: Floats
+
+    def take(self, places: Rows) -> Self:
+        """The legs at the given places."""
+        return type(self)(**{f.name: getattr(self, f.name)[places] for f in fields(self)})
 
     @property
     def sure_m(self) -> Floats:
         """The leg's length that no error explains."""
         return np.maximum(self.far_m - ERRORS * self.error_m, 0.0)
-
-    @property
-    def impossible(self) -> Flags:
-        """Which legs no vehicle can have made, and no jitter of a clock."""
-        return np.asarray(self.made & (self.sure_m > np.maximum(self.reach_m, LEAST_HOP_M)))
 
     @property
     def back(self) -> Flags:
@@ -183,9 +184,14 @@ def leg_of(table: Table, rows: Rows, step: Readings, scale: float = 1.0) -> Leg:
         to_mps = step.speed_mps.astype(np.float64)
         whole = np.abs(since_s - lasted_s) < WHOLE_S
         network = step.source == _WIFI
-        possible_m = reach_m(lasted_s, from_mps, to_mps)
+        made = fresh & (last_s > 0)
+        sure_m = far_m - ERRORS * error_m
+        long = np.flatnonzero(made & (sure_m > LEAST_HOP_M))
+        possible_m = np.full(len(rows), np.nan)
+        fastest_m = np.where(network[long], TRAIN[1] * lasted_s[long], 0.0)
+        possible_m[long] = scale * np.maximum(reach_m(lasted_s[long], from_mps[long], to_mps[long]), fastest_m)
         return Leg(
-            made=fresh & (last_s > 0),
+            made=made,
             fresh=fresh,
             satellite=~network & ~vague,
             reused=(since_s > 0) & ((step.seq & 0xFFFF) == table["seq"][rows]) & (late_s < MOST_LATE_S) & ~same_message,
@@ -202,7 +208,8 @@ def leg_of(table: Table, rows: Rows, step: Readings, scale: float = 1.0) -> Leg:
             to_mps=to_mps,
             climb_m=np.abs(step.altitude_m - table["altitude_m"][rows]).astype(np.float64),
             walked_m=np.where(whole, step.steps, np.nan),
-            reach_m=scale * np.where(network, np.maximum(possible_m, TRAIN[1] * lasted_s), possible_m),
+            reach_m=possible_m,
+            impossible=sure_m > possible_m,
             left_m=_left_m(table, rows, lat, lon),
             away_s=(fix_s - table["left_s"][rows]).astype(np.float64),
         )
@@ -210,8 +217,10 @@ def leg_of(table: Table, rows: Rows, step: Readings, scale: float = 1.0) -> Leg:
 
 def _left_m(table: Table, rows: Rows, lat: Whole, lon: Whole) -> Floats:
     left_lat, left_lon = table["left_lat"][rows], table["left_lon"][rows]
-    left_m = np.hypot(*metres(left_lat, left_lon, lat, lon))
-    return np.where((left_lat == 0) & (left_lon == 0), np.nan, left_m)
+    left_m = np.full(len(rows), np.nan)
+    gone = np.flatnonzero((left_lat != 0) | (left_lon != 0))
+    left_m[gone] = np.hypot(*metres(left_lat[gone], left_lon[gone], lat[gone], lon[gone]))
+    return left_m
 
 
 def remember(table: Table, rows: Rows, step: Readings, leg: Leg) -> None:
@@ -266,8 +275,9 @@ def _driven_m(lasted_s: Floats, one: Floats, other: Floats, gain: float, limit: 
 
 def metres(from_lat: NDArray[Any], from_lon: NDArray[Any], lat: Whole, lon: Whole) -> tuple[Floats, Floats]:
     """East and north of one place in micro-degrees to another."""
-    east = (lon - from_lon + 180_000_000) % 360_000_000 - 180_000_000
-    scale = METRES_PER_MICRODEGREE * np.cos(np.radians(lat * 1e-6))
+    east = (lon - from_lon).astype(np.float64)
+    east -= np.rint(east / 360e6) * 360e6
+    scale = METRES_PER_MICRODEGREE * np.cos(lat * np.radians(1e-6))
     return east * scale, (lat - from_lat) * METRES_PER_MICRODEGREE
 
 

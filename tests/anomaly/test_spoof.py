@@ -188,7 +188,7 @@ def walk(minutes: Iterable[int], at: int = 0) -> list[Told]:
 
 def test_a_way_played_again_rings_within_a_quarter_of_an_hour() -> None:
     again = rung([*walk(range(60)), *walk(range(25, 60), at=35)])
-    assert ("replay", "opened") == again[0][:2]
+    assert again[0][:2] == ("replay", "opened")
     assert 60 <= again[0][2] <= 75
 
 
