@@ -121,7 +121,7 @@ def _ridden(table: Table, at: Rows, leg: Leg, rode: Flags) -> Whole:
     """How many rides from rest to rest there have been since the last moving fix."""
     before = table["rides"][at].astype(np.int64)
     over = (leg.to_mps >= SLOW_MPS) | (leg.fix_s - table["drag_s"][at] > RIDES_WITHIN_S)
-    far = leg.standing & (leg.sure_m > RIDE_M) & ~leg.impossible & ~(leg.walked_m > STEPS_OF_REST)
+    far = leg.standing & (leg.sure_m > RIDE_M) & ~leg.impossible & (leg.walked_m <= STEPS_OF_REST)
     rides = np.minimum(np.where(over, 0, before) + (rode & far), 200)
     table["rides"][at] = rides
     return np.asarray(rides)

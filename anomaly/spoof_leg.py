@@ -46,6 +46,8 @@ NEAR_M: Final = 500.0
 """Within it one is back where one was: people go on with their day meanwhile."""
 GONE_ON: Final = 1.5
 """Times what the present speed makes of the time since: who rode before a false fix rides after it."""
+MOST_SHARE: Final = 0.7
+"""But clearly nearer to the place left than the leg is long."""
 NEAR_SHARE: Final = 0.3
 """Or within this share of the leg."""
 
@@ -139,6 +141,7 @@ class Leg:
     def back(self) -> Flags:
         """Which impossible legs lead back to the place that the one before had left."""
         gone_on_m = GONE_ON * np.fmax(self.from_mps, self.to_mps) * (self.away_s + self.lasted_s)
+        gone_on_m = np.minimum(gone_on_m, MOST_SHARE * self.far_m)
         near_m = np.fmax(np.maximum(NEAR_M, NEAR_SHARE * self.far_m), gone_on_m)
         return np.asarray(self.impossible & (self.left_m - ERRORS * self.error_m <= near_m))
 
