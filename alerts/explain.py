@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.explain_spoof import spoof_reasons
 from schemas.alerts import KINDS, AlertCode
 from schemas.registry import FOREVER_MS
 
@@ -122,6 +123,7 @@ _WHAT: Final[dict[AlertCode, Told]] = {
     AlertCode.DEVICE_SOS: Told("按下求助键", "called for help"),
     AlertCode.DEVICE_BATTERY: Told("电量偏低", "ran low on battery"),
     AlertCode.DEVICE_SILENCE: Told("起失联", "fell silent"),
+    AlertCode.DEVICE_SPOOF: Told("起定位不可信", "began to report what is not credible"),
     AlertCode.VITALS_HEART_RATE: Told("起静息心率异常", "began to show an unusual heart rate at rest"),
     AlertCode.VITALS_SPO2: Told("起血氧偏低", "began to show low blood oxygen"),
     AlertCode.VITALS_TEMPERATURE: Told("体温持续偏高", "had been warm for hours"),
@@ -237,6 +239,10 @@ def _silence(alert: Ringing) -> Iterable[Told | None]:
     if after_s is not None:
         lasting = _lasting(after_s)
         yield Told(f"超过其监管等级允许的 {lasting.zh}", f"longer ago than the {lasting.en} that its grade allows")
+
+
+def _spoof(alert: Ringing) -> Iterable[Told | None]:
+    return (Told(*pair) for pair in spoof_reasons(alert.subject, alert.evidence))
 
 
 def _heart_rate(alert: Ringing) -> Iterable[Told | None]:
@@ -385,6 +391,7 @@ _REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
     AlertCode.DEVICE_SOS: _latched,
     AlertCode.DEVICE_BATTERY: _battery,
     AlertCode.DEVICE_SILENCE: _silence,
+    AlertCode.DEVICE_SPOOF: _spoof,
     AlertCode.VITALS_HEART_RATE: _heart_rate,
     AlertCode.VITALS_SPO2: _oxygen,
     AlertCode.VITALS_TEMPERATURE: _temperature,

@@ -20,6 +20,7 @@ from anomaly.off_body import OffBody
 from anomaly.outage import Census, census
 from anomaly.silence import Silence
 from anomaly.spo2 import Oxygen
+from anomaly.spoof import Spoof
 from anomaly.temperature import Temperature
 from flows.hindsight import Hindsight, Standing, Told, difference, missing
 from flows.rules import ShardRules
@@ -56,6 +57,7 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Temperature(keys, rules.wearers.ahead_s, rules.thresholds),
         OffBody(keys, rules.thresholds),
         Fall(keys, rules.thresholds),
+        Spoof(keys, rules.thresholds),
     )
 
 

@@ -329,3 +329,4 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     temperature_evidence: float = 5.0
     off_body_log_odds: float = 4.0
     fall_log_odds: float = 6.0
+    spoof_scale: float = 1.0

@@ -297,3 +297,61 @@ def test_the_margin_is_what_was_written_down_or_else_score_less_threshold() -> N
     assert margin_of({"score_log_odds": 6.0, "threshold_log_odds": 4.5}) == 1.5
     assert margin_of({"score_log_odds": 6.0}) is None
     assert threshold_of({}) is None
+
+
+@pytest.mark.parametrize(
+    ("trick", "evidence", "zh", "en"),
+    [
+        pytest.param(
+            "jump",
+            {"from_left_m": 14940.0, "leg_m": 19, "leg_s": 120, "reach_m": 2481, "legs": 1, "stayed_fixes": 3},
+            "位置跳变，距原处 14.9 km，连续 3 个定位点停留在新位置。",
+            "jump; 14.9 km from where it was; 3 fixes stayed there.",
+            id="jump",
+        ),
+        pytest.param(
+            "clone",
+            {"from_left_m": 20.0, "leg_m": 6586, "leg_s": 23, "reach_m": 161, "legs": 3, "number_reused": True},
+            "同一编号两处出现，距原处 0.0 km，23 秒内移动 6586 m，至多可行 161 m，消息序号被重复使用。",
+            "one band in two places; 0.0 km from where it was; 6586 m in 23 s, where 161 m is the most; "
+            "a message number came twice.",
+            id="clone",
+        ),
+        pytest.param(
+            "freeze",
+            {"repeats": 2, "speed_mps": 1.3, "climb_m": None, "steps_per_min": 96.0, "scatters_at_rest": False},
+            "位置冻结，3 个新定位点坐标完全相同，接收机速度 1.3 m/s，每分钟 96 步。",
+            "frozen position; 3 new fixes at the very same coordinates; at 1.3 m/s by the receiver; 96 steps a minute.",
+            id="freeze",
+        ),
+        pytest.param(
+            "drag",
+            {"pulled_m": 240, "threshold_m": 190, "rides_at_rest": 0, "steps": 0.0},
+            "位置被拖移，静止中漂移 240 m（阈值 190 m），其间 0 步。",
+            "dragged position; moved 240 m at rest (threshold 190 m); 0 steps meanwhile.",
+            id="drag",
+        ),
+        pytest.param(
+            "replay",
+            {"marks_in_order": 3, "threshold_marks": 3},
+            "轨迹回放，3 个标记点与先前轨迹逐一重合。",
+            "replayed way; 3 marks of an earlier way came again in order.",
+            id="replay",
+        ),
+        pytest.param(
+            "clock",
+            {"behind_s": 2400, "readings": 3},
+            "时钟异常，消息序号递增而时间回退 40 分钟，共 3 次读数。",
+            "clock put back; messages count on while their time ran back 40 min; in 3 readings.",
+            id="clock",
+        ),
+        pytest.param("jump", {}, "位置跳变。", "jump.", id="no evidence"),
+    ],
+)
+def test_a_position_that_is_not_credible_is_told_by_its_trick(
+    trick: str, evidence: dict[str, Any], zh: str, en: str
+) -> None:
+    told = explain(replace(ringing(AlertCode.DEVICE_SPOOF, **evidence), subject=trick))
+    assert told == Told(
+        f"{WHO.zh}起定位不可信：{zh}", f"{WHO.en}began to report what is not credible at 2026-11-23 14:02:10: {en}"
+    )

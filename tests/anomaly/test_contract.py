@@ -46,6 +46,7 @@ reading = st.fixed_dictionaries(
         "peak_g": st.sampled_from([1, 5, float("nan")]),
         "quality": st.sampled_from([0.1, 0.9, float("nan")]),
         "speed_mps": st.sampled_from([0, 1.4, 30, float("nan")]),
+        "seq": st.integers(0, 3),
     }
 )
 ANYTHING = {"row": 0, "gap_s": 60, "lat": HOME[0]}
