@@ -218,10 +218,6 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
             id="temperature",
         ),
         pytest.param(
-            AlertCode.VITALS_FALL,
-            {"peak_g": 5.21, "still_s": 40},
-            "触发“跌倒”：peak_g 5.2，still_s 40。",
-            "rang “fall” at 2026-11-23 14:02:10: peak_g 5.2; still_s 40.",
             AlertCode.ORDER_EXPIRED,
             {"over_h": 5.21, "renewals": 1},
             "触发“监管期限已过”：over_h 5.2，renewals 1。",
