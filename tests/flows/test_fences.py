@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alerts.ledger import Ledger
 from flows.judge import Judge
 from flows.rules import ShardRules, rules_by_shard
-from schemas.alerts import AlertEvent
+from schemas.alerts import AlertCode, AlertEvent
 from schemas.readings import Readings
 from schemas.registry import Leave, LeavePlace, NumberedRegistry, Zone, ZoneKind
 from tests.world import HOME, START, START_MS, circle, night, north_of_home, registry
@@ -257,8 +257,8 @@ def test_a_fence_edited_around_its_wearer_says_nothing_and_judges_on(changed: Zo
     assert judged.said() == []
     judged.fixes([-2_000] * 3, start_s=600, speed_mps=30.0)
     assert judged.said() == [("zone.exit", "opened", 600.0, 660.0)]
-    assert judged.events[-1].rule_version == 2
-    assert judged.events[-1].evidence["zone_version"] == 2
+    (opened,) = (event for event in judged.events if event.code is AlertCode.ZONE_EXIT)
+    assert opened.rule_version == opened.evidence["zone_version"] == 2
 
 
 def test_an_alert_that_is_open_when_the_fence_is_edited_goes_on_and_ends_once() -> None:
