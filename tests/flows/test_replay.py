@@ -166,7 +166,9 @@ def test_a_fast_heart_at_rest_rings_after_five_minutes_and_a_walk_does_not(judge
     walking = Band("band-2").every(
         60, 0, 900, vitals={"heart_rate_bpm": 125, "steps": 90, "activity": 0.7, "quality": 0.9}
     )
-    assert alerts(judge(numbered(bands=2), resting, walking)) == [("vitals.heart_rate", "open", 0.0, 300.0, None)]
+    rang = alerts(judge(numbered(bands=2), resting, walking))
+    # The walker's fix stands still, which is doubted on its own account.
+    assert [one for one in rang if one[0] != "device.spoof"] == [("vitals.heart_rate", "open", 0.0, 300.0, None)]
 
 
 def test_without_a_consent_physiology_is_neither_judged_nor_counted_as_taken(judge: Any) -> None:
