@@ -100,7 +100,7 @@ def test_every_code_with_an_event_has_its_figures_and_its_baselines(written: Wri
     codes = {report.code: report for report in read(tmp_path / "json").codes}
     assert {AlertCode.DEVICE_STRAP, AlertCode.DEVICE_SOS, AlertCode.ZONE_EXIT, AlertCode.VITALS_SPO2} <= codes.keys()
     assert codes[AlertCode.DEVICE_STRAP].ours.recall.value == 1.0
-    assert not codes[AlertCode.VITALS_SPO2].has_detector
+    assert codes[AlertCode.VITALS_SPO2].has_detector
     for report in codes.values():
         names = {"fixed threshold", "naive point in polygon", "random at the same rate", "never"}
         assert report.baselines.keys() == names
