@@ -1,6 +1,5 @@
 """Hearts: what is fast or slow for this person at rest, and all that only looks like it."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,8 @@ from flows.rules import rules_by_shard
 from schemas.judging import Verdict
 from schemas.readings import Readings
 from tests.anomaly.body import AHEAD_S, KEYS, beating, fresh, opened, told
+from tests.recordings import DATA, needs
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 HEART = HeartRate(KEYS, AHEAD_S)
 DAY = np.arange(8 * 60, 16 * 60)
 AT_REST = {"steps": 0.0, "activity": 0.05, "quality": 0.9}
@@ -116,7 +115,7 @@ def test_what_a_gap_interrupts_begins_anew() -> None:
     assert opened(told(HEART, fresh(HEART), DAY, heart_rate_bpm=attack(40, minutes=4), **AT_REST)) != []
 
 
-@pytest.mark.skipif(not (DATA / "fitbit_minute").exists(), reason="no recording fitbit_minute here")
+@needs("fitbit_minute")
 def test_recorded_people_are_left_alone_but_for_attacks_of_thirty_beats() -> None:
     case = inject(heart_minutes(DATA), tachycardia(30), 20, np.random.default_rng(101))
     attacks = [event for event in case.events() if event.parameters["injected"]]

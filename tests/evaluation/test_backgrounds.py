@@ -1,7 +1,5 @@
 """Real recordings as readings: nothing invented, nothing moved but the tracks' beginning, crossings as recorded."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,14 +18,10 @@ from evaluation.backgrounds import (
 from evaluation.outcome import Event
 from schemas.alerts import AlertCode
 from schemas.registry import ZoneKind
+from tests.recordings import DATA, needs
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 METRES_PER_DEGREE = 111_194.93
 MINUTE_MS = 60_000
-
-
-def needs(name):
-    return pytest.mark.skipif(not (DATA / name).exists(), reason=f"no recording {name} here")
 
 
 def band(minutes, name="band-1"):

@@ -1,7 +1,6 @@
 """Injected events: where they may be, what they change, and that the background stays as it was."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -26,8 +25,8 @@ from evaluation.injection import (
 from evaluation.outcome import Event
 from schemas.alerts import AlertCode
 from schemas.readings import Readings
+from tests.recordings import DATA, needs
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTE_MS = 60_000
 METRES_PER_DEGREE = 111_194.93
 DAY_MIN = 1_440
@@ -258,9 +257,9 @@ def test_a_cut_strap_hides_no_crossing():
     assert exits == [crossing]
 
 
-@pytest.mark.skipif(not (DATA / "fitbit_minute").exists(), reason="no recording fitbit_minute here")
-@pytest.mark.skipif(not (DATA / "fit_gps_hr").exists(), reason="no recording fit_gps_hr here")
-@pytest.mark.skipif(not (DATA / "stress_predict").exists(), reason="no recording stress_predict here")
+@needs("fitbit_minute")
+@needs("fit_gps_hr")
+@needs("stress_predict")
 def test_real_recordings_carry_every_kind_and_an_untouched_copy():
     cases = {case.name: case for case in injected_cases(DATA, 1)}
     untouched = [case for name, case in cases.items() if name.endswith(("untouched", "pulse lost"))]

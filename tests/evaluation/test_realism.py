@@ -1,7 +1,5 @@
 """The realism test itself: it must tell what differs, and must not tell what does not."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -20,15 +18,11 @@ from evaluation.realism.report import as_markdown, realism_report
 from evaluation.realism.targets import marginal_targets
 from evaluation.realism.two_sample import compare, marginals
 from schemas.readings import Readings
+from tests.recordings import DATA, needs
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 METRES_PER_DEGREE = 111_194.93
 DAY_MS = 86_400_000
 NAMES = ("first", "second", "third")
-
-
-def needs(name):
-    return pytest.mark.skipif(not (DATA / name).exists(), reason=f"no recording {name} here")
 
 
 def people(rng, count, days=12, shift=0.0, habit=0.0):

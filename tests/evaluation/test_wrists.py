@@ -1,15 +1,12 @@
 """Recorded wrists as readings, and pulses lost on bands that are worn."""
 
-from pathlib import Path
-
 import numpy as np
-import pytest
 
 from evaluation.backgrounds import Band, background
 from evaluation.wrists import LOST_MIN, SETTLED_MIN, lost_pulses, wrist_minutes
 from schemas.readings import Readings
+from tests.recordings import DATA, needs
 
-DATA = Path(__file__).parents[3] / "shared" / "data"
 MINUTE_MS = 60_000
 
 
@@ -35,7 +32,7 @@ def test_lost_pulses_change_nothing_else_and_are_told_as_a_context():
     assert not np.isnan(made.readings.heart_rate_bpm).any()
 
 
-@pytest.mark.skipif(not (DATA / "stress_predict").exists(), reason="no recording stress_predict here")
+@needs("stress_predict")
 def test_wrists_are_those_of_people_nothing_was_calibrated_on():
     made = wrist_minutes(DATA)
     assert set(made.numbered.device_no) == {f"wrist-S{n:02d}.1" for n in range(2, 23, 2)}
