@@ -1,6 +1,6 @@
 """What every episodic detector does alike: open where a condition began, clear where it ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -82,6 +82,11 @@ def end_where(
     ]
     table[ONSET][rows[places]] = NEVER
     return verdicts
+
+
+def placed(verdicts: Iterable[Verdict], places: Rows) -> list[Verdict]:
+    """Verdicts about some readings of a step, as verdicts about the step: ``places`` is where those stand in it."""
+    return [verdict._replace(step=int(places[verdict.step])) for verdict in verdicts]
 
 
 def end_all(table: Table, code: AlertCode, gone: Rows, now_ms: int) -> list[Verdict]:

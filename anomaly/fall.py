@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, number, open_where
+from anomaly.quality import trusted
 from schemas.alerts import AlertCode
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Verdict
 from schemas.readings import Readings
@@ -57,8 +58,6 @@ LEAST_STILL_S: Final = 180.0
 """Two minutes without a step, and the one in which the blow fell."""
 MOST_WAIT_S: Final = 1_800.0
 """Who lay still for half an hour without ringing is asleep."""
-LEAST_QUALITY: Final = 0.5
-"""Below it the optical sensor does not trust itself."""
 STEPS: Final = 0
 """No step is made."""
 
@@ -92,7 +91,7 @@ class Fall(Detector):
         """Take up blows, let motion end what waits or rings, and weigh what has stayed still."""
         now_s = step.event_ms // 1000
         rate = step.heart_rate_bpm
-        pulse = (rate > 0) & ~(step.quality < LEAST_QUALITY)
+        pulse = trusted(rate, step.quality)
         moved = (step.steps > STEPS) | (step.activity > STILL_ACTIVITY)
         blow = step.peak_g >= LEAST_PEAK_G
         blow_s, peak_g = table["blow_s"][rows].astype(np.int64), table["peak_dg"][rows] / 10.0

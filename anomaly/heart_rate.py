@@ -25,7 +25,8 @@ from typing import Final, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, number, open_where
+from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, number, open_where, placed
+from anomaly.quality import trusted
 from anomaly.rhythm import Floats, Phase, Rhythm, phase_of
 from schemas.alerts import AlertCode
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
@@ -60,8 +61,6 @@ FULL: Final = 1.5
 CLEARS_AT: Final = 0.25
 """An alert ends when a quarter of the threshold is left."""
 LEAST_READINGS: Final = 3
-LEAST_QUALITY: Final = 0.5
-"""The band's own trust, half of the scale."""
 MOST_ACTIVITY: Final = 0.2
 """Above, the arms work; sitting people are at 0.02 to 0.15."""
 MOST_STEPS: Final = 5.0
@@ -141,14 +140,14 @@ class HeartRate(Detector):
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Weigh what can be trusted; a reading that says nothing of heart or motion is passed over."""
-        trusted = (step.heart_rate_bpm > 0) & ~(step.quality < LEAST_QUALITY)
-        said = np.flatnonzero(trusted | ~np.isnan(step.steps) | ~np.isnan(step.activity))
+        counts = trusted(step.heart_rate_bpm, step.quality)
+        said = np.flatnonzero(counts | ~np.isnan(step.steps) | ~np.isnan(step.activity))
         phase = phase_of(step.event_ms[said], self.ahead_s[rows[said]])
-        beat = _hear(table, rows[said], step.take(said), trusted[said], phase)
+        beat = _hear(table, rows[said], step.take(said), counts[said], phase)
         _weigh(table, beat, self.thresholds.heart_rate_evidence)
         verdicts = self._verdicts(table, beat)
         _learn(table, beat, phase)
-        return [verdict._replace(step=int(said[verdict.step])) for verdict in verdicts]
+        return placed(verdicts, said)
 
     def _verdicts(self, table: Table, beat: Beat) -> list[Verdict]:
         threshold = self.thresholds.heart_rate_evidence
@@ -194,14 +193,14 @@ class HeartRate(Detector):
         return end_all(table, AlertCode.VITALS_HEART_RATE, gone, now_ms)
 
 
-def _hear(table: Table, rows: Rows, step: Readings, trusted: NDArray[np.bool_], phase: Phase) -> Beat:
+def _hear(table: Table, rows: Rows, step: Readings, counts: NDArray[np.bool_], phase: Phase) -> Beat:
     """Tell a heart at rest from one at work, and a rate from a sensor that holds its last one."""
     now_s = step.event_ms // 1000
     passed = np.minimum((now_s - table["last_s"][rows]) / 60.0, FORGETS_MIN).astype(np.float32)
     table["last_s"][rows] = now_s
     moving = _move(table, rows, step, passed)
     held = step.heart_rate_bpm.astype(np.float16) == table["last_bpm"][rows]
-    table["last_bpm"][rows] = np.where(trusted, step.heart_rate_bpm, table["last_bpm"][rows])
+    table["last_bpm"][rows] = np.where(counts, step.heart_rate_bpm, table["last_bpm"][rows])
     gone = passed >= FORGETS_MIN
     fading = np.where(gone, 0.0, np.where(moving, MOVING_LEAVES**passed, 1.0))
     for side in ("fast", "slow"):
@@ -213,8 +212,8 @@ def _hear(table: Table, rows: Rows, step: Readings, trusted: NDArray[np.bool_], 
         usual_bpm=RESTING.usual(table, rows, phase),
         motion_bpm=np.float32(LOAD_BPM) * table["load"][rows],
         minutes=np.minimum(passed, MOST_MINUTES),
-        at_rest=trusted & ~moving,
-        fresh=trusted & ~moving & ~held,
+        at_rest=counts & ~moving,
+        fresh=counts & ~moving & ~held,
         still_min=table["still_min"][rows],
     )
 

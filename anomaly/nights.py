@@ -19,7 +19,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where
+from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where, placed
+from anomaly.quality import trusted
 from schemas.alerts import AlertCode
 from schemas.judging import Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
@@ -50,7 +51,6 @@ FORGETS_NIGHTS: Final = 4
 """After so many nights that nobody saw the evidence begins anew."""
 FULL: Final = 4.0
 """Evidence is kept up to so many thresholds."""
-LEAST_QUALITY: Final = 0.5
 MOST_ACTIVITY: Final = 0.2
 MOST_STEPS: Final = 5.0
 LEAST_STEP_MIN: Final = 1 / 60
@@ -112,9 +112,9 @@ class Nights(Detector):
         over = np.flatnonzero((table["minutes"][rows] > 0) & ((self._day(table, rows) != day) | ~night))
         verdicts = self._close(table, rows[over], step.event_ms[over])
         resting = ~(step.activity > MOST_ACTIVITY) & ~(step.steps > MOST_STEPS)
-        counts = np.flatnonzero(night & resting & (step.heart_rate_bpm > 0) & ~(step.quality < LEAST_QUALITY))
+        counts = np.flatnonzero(night & resting & trusted(step.heart_rate_bpm, step.quality))
         _take_in(table, rows[counts], step.heart_rate_bpm[counts], step.event_ms[counts] // 1000)
-        return [verdict._replace(step=int(over[verdict.step])) for verdict in verdicts]
+        return placed(verdicts, over)
 
     def _day(self, table: Table, rows: Rows) -> Times:
         """The local day of each row's last reading in a night."""
@@ -163,7 +163,7 @@ class Nights(Detector):
             at_ms=at_ms,
             evidence=evidence,
         ) + end_where(table, code, rows, condition=~raised, at_ms=at_ms, evidence=evidence)
-        return [verdict._replace(step=int(places[verdict.step]), subject=SUBJECT) for verdict in verdicts]
+        return [verdict._replace(subject=SUBJECT) for verdict in placed(verdicts, places)]
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for bands no longer judged."""

@@ -40,13 +40,12 @@ from numpy.typing import NDArray
 
 from anomaly.episode import ONSET, ONSET_COLUMN, Evidence, number
 from anomaly.hand_over import TRIAL_COLUMNS, Flags, hold_trials
+from anomaly.quality import trusted
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Verdict
 from schemas.readings import Readings
 from schemas.registry import Thresholds
 
-LEAST_QUALITY: Final = 0.5
-"""Below it the optical sensor does not trust itself."""
 STILL_ACTIVITY: Final = 0.1
 """Two thirds of the minutes of people at a desk are stiller: less of it proves nothing, more proves a wearer."""
 REST_ACTIVITY: Final = 0.3
@@ -222,7 +221,7 @@ class _Heard:
     def of(cls, step: Readings, told: NDArray[np.intp]) -> "_Heard":
         """The readings at the places ``told`` of a step."""
         rate, steps, charging = step.heart_rate_bpm[told], step.steps[told], step.charging[told] == 1
-        pulse = (rate > 0) & ~(step.quality[told] < LEAST_QUALITY)
+        pulse = trusted(rate, step.quality[told])
         still = ~(steps > MOST_STEPS) & ~(step.activity[told] > STILL_ACTIVITY)
         closed = step.strap_closed[told] != 0
         return cls(

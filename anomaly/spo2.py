@@ -17,7 +17,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where
+from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where, placed
+from anomaly.quality import trusted
 from schemas.alerts import AlertCode
 from schemas.judging import Columns, Detector, Rows, Table, Verdict
 from schemas.readings import Readings
@@ -35,7 +36,6 @@ NEAR_PCT: Final = 1.0
 """What lies farther below the floor teaches nothing; nearer, it may be this person's usual."""
 MOST_POINTS: Final = 5.0
 """No reading is stronger, however low: below 85 % the sensor guesses."""
-LEAST_QUALITY: Final = 0.5
 MOST_ACTIVITY: Final = 0.2
 MOST_STEPS_A_MINUTE: Final = 30.0
 """A few steps in five minutes still leave the wrist quiet for the band to measure."""
@@ -82,8 +82,7 @@ class Oxygen(Detector):
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Weigh what a quiet wrist and a sensor that trusts itself say."""
-        trusted = (step.spo2_pct > 0) & ~(step.quality < LEAST_QUALITY) & ~(step.activity > MOST_ACTIVITY)
-        said = np.flatnonzero(trusted)
+        said = np.flatnonzero(trusted(step.spo2_pct, step.quality) & ~(step.activity > MOST_ACTIVITY))
         rows, spo2_pct, at_ms = rows[said], step.spo2_pct[said], step.event_ms[said]
         now_s = at_ms // 1000
         passed_min = (now_s - table["last_s"][rows]) / 60.0
@@ -118,7 +117,7 @@ class Oxygen(Detector):
         verdicts = open_where(
             table, code, rows, condition=sure, onset_ms=since_s * 1000, at_ms=at_ms, evidence=evidence
         ) + end_where(table, code, rows, condition=score < CLEARS_AT * threshold, at_ms=at_ms, evidence=evidence)
-        return [verdict._replace(step=int(said[verdict.step])) for verdict in verdicts]
+        return placed(verdicts, said)
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for bands no longer judged."""

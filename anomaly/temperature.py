@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where
+from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where, placed
 from anomaly.rhythm import Phase, Rhythm, phase_of
 from schemas.alerts import AlertCode
 from schemas.judging import Columns, Detector, Rows, Table, Verdict
@@ -103,7 +103,7 @@ class Temperature(Detector):
         verdicts = open_where(
             table, code, rows, condition=score > threshold, onset_ms=at_ms, at_ms=at_ms, evidence=evidence
         ) + end_where(table, code, rows, condition=score < CLEARS_AT * threshold, at_ms=at_ms, evidence=evidence)
-        return [verdict._replace(step=int(worn[verdict.step])) for verdict in verdicts]
+        return placed(verdicts, worn)
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for bands no longer judged."""
