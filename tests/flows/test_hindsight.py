@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from alerts.ledger import Ledger
 from flows.hindsight import ALLOWED_MS, MOST_HEARD
-from flows.judge import Judge
+from flows.judge import Judge, detectors
 from schemas.alerts import AlertEvent, AlertState
 from schemas.readings import Readings
 from schemas.registry import ZoneKind
@@ -18,8 +18,8 @@ from tests.flows.test_fences import BANDS, HOME_RULES, MANY, reading, rules
 from tests.world import START_MS, circle, night, north_of_home
 
 MINUTE_MS = 60_000
-BY_ARRIVAL = {"device.silence", "device.strap", "device.case", "device.sos"}
-"""What depends on when we heard, or rings at once: for these, late is not in time."""
+BY_ARRIVAL = {code.value for detector in detectors(HOME_RULES) if detector.takes_late for code in detector.codes}
+"""What depends on when we heard, or rings at once (silence, tamper, falsified positions): late is not in time."""
 
 ALWAYS = rules(
     circle("home", ZoneKind.KEEP_IN, approach_m=60.0),
