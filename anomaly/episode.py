@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from schemas.alerts import AlertCode, Priority, Transition
 from schemas.judging import NEVER, Columns, Rows, Table, Times, Verdict
+from schemas.rare import Rare
 
 ONSET: Final = "open_onset_ms"
-ONSET_COLUMN: Final[Columns] = {ONSET: (np.int64, NEVER)}
+ONSET_COLUMN: Final[Columns] = {ONSET: (Rare, NEVER)}
 
 Evidence = Callable[[int], dict[str, Any]]
 """The evidence for the n-th row of a step."""

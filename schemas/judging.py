@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from schemas.alerts import AlertCode, Priority, Transition
+from schemas.rare import Rare
 from schemas.readings import Readings
 
 NEVER: Final = -1
@@ -27,7 +28,8 @@ Columns = Mapping[str, tuple[DTypeLike, float]]
 class Table:
     """A detector's memory: one key a row (a device, or a device and zone), one array a column.
 
-    Arrays are changed in place; a snapshot is plain values only.
+    Arrays are changed in place; a snapshot is plain values only. A column of dtype ``Rare`` is one of int64 that takes
+    a byte a row while it has no values.
 
     >>> table = Table.new(np.array([7, 3]), {"seen": (np.int64, NEVER)})
     >>> table["seen"][1] = 5
@@ -48,7 +50,7 @@ class Table:
         """A table of the given keys (unique, any order), every column at its initial value."""
         return cls(
             np.asarray(keys, np.int64),
-            {name: np.full(len(keys), initial, dtype) for name, (dtype, initial) in columns.items()},
+            {name: _column(len(keys), dtype, initial) for name, (dtype, initial) in columns.items()},
         )
 
     def inherit(self, older: "Table", void: tuple[str, ...] = ()) -> None:
@@ -61,7 +63,7 @@ class Table:
         """Plain values that ``restore`` understands in any later version."""
         return {
             "keys": self.keys.tobytes(),
-            "columns": {name: (array.dtype.str, array.tobytes()) for name, array in self.columns.items()},
+            "columns": {name: _plain(np.asarray(column)) for name, column in self.columns.items()},
         }
 
     @classmethod
@@ -71,6 +73,14 @@ class Table:
             np.frombuffer(snapshot["keys"], np.int64),
             {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot["columns"].items()},
         )
+
+
+def _column(rows: int, dtype: DTypeLike, initial: float) -> Any:  # noqa: ANN401
+    return Rare(rows, int(initial)) if dtype is Rare else np.full(rows, initial, dtype)
+
+
+def _plain(array: NDArray[Any]) -> tuple[str, bytes]:
+    return array.dtype.str, array.tobytes()
 
 
 class Verdict(NamedTuple):
