@@ -15,7 +15,7 @@ weighed.
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 import msgspec
@@ -40,31 +40,12 @@ UNKNOWN: Final = np.iinfo(np.int32).max
 GAPS_APART: Final = 2.5
 """Reading intervals without a reading that make a gap: one late reading is none, two missing ones are."""
 
-Columns = dict[str, NDArray[Any]]
 Told = tuple[int, AlertEvent]
 """An event, and the row of the wearer whom it concerns."""
 
 
-class Standing(NamedTuple):
-    """How some rows of one table stood: which, in rising order, and their values."""
-
-    rows: Rows
-    columns: Columns
-
-    @classmethod
-    def of(cls, table: Table, rows: Rows) -> Self:
-        """A copy of some rows, given in rising order."""
-        return cls(rows, {name: array[rows] for name, array in table.columns.items()})
-
-    def put_back(self, table: Table, rows: Rows) -> None:
-        """Let some of these rows stand again as they did."""
-        place = np.searchsorted(self.rows, rows)
-        for name, array in table.columns.items():
-            array[rows] = self.columns[name][place]
-
-
-Before = Mapping[str, Standing]
-"""By table: how the bands with a gap stood before it."""
+Before = Mapping[str, Table]
+"""By table: some of its rows, whose numbers are the keys, as they stood before a gap."""
 
 
 @dataclass(slots=True)
@@ -179,7 +160,10 @@ class Hindsight:
             "missing": self.missing.tobytes(),
             "late": [(rows.astype(np.int64).tobytes(), late.to_bytes()) for rows, late in self.late],
             "weighed_ms": self.weighed_ms,
-            "before": [(sorted(waited), _plain(before)) for waited, before in self.before],
+            "before": [
+                (sorted(waited), {name: stood.snapshot() for name, stood in before.items()})
+                for waited, before in self.before
+            ],
             "heard": (rows.astype(np.int64).tobytes(), readings.to_bytes()),
             "forgot_ms": self.forgot_ms,
             "told": [(row, msgspec.json.encode(events)) for row, events in self.told.items()],
@@ -199,7 +183,10 @@ class Hindsight:
             ],
             weighed_ms=snapshot["weighed_ms"],
             bands=int(np.count_nonzero(until_s)),
-            before=[(set(waited), _standings(before)) for waited, before in snapshot["before"]],
+            before=[
+                (set(waited), {name: Table.restore(stood) for name, stood in before.items()})
+                for waited, before in snapshot["before"]
+            ],
             heard=[(np.frombuffer(rows, np.int64).astype(np.intp), Readings.from_bytes(readings))],
             forgot_ms=snapshot["forgot_ms"],
         )
@@ -221,6 +208,18 @@ class Hindsight:
         readings = Readings.concat([readings for _, readings in self.heard])
         self.heard = [(rows, readings)]
         return rows, readings
+
+
+def standing(table: Table, rows: Rows) -> Table:
+    """How some rows of a table, given in rising order, stand now."""
+    return Table(rows.astype(np.int64), {name: column[rows] for name, column in table.columns.items()})
+
+
+def put_back(table: Table, before: Table, rows: Rows) -> None:
+    """Let some rows stand again as they did."""
+    place = np.searchsorted(before.keys, rows)
+    for name, column in table.columns.items():
+        column[rows] = before[name][place]
 
 
 def missing(clock: Table, rows: Rows, step: Readings, interval_ms: Times) -> NDArray[np.int32]:
@@ -292,23 +291,3 @@ def _refuted(events: Sequence[Told]) -> bool:
 def _again(event: AlertEvent, transition: Transition, at_ms: int) -> AlertEvent:
     evidence = event.evidence | {"decided_by": "late_readings"}
     return msgspec.structs.replace(event, transition=transition, at_ms=at_ms, evidence=evidence)
-
-
-def _plain(before: Before) -> dict[str, Any]:
-    return {
-        name: (
-            standing.rows.astype(np.int64).tobytes(),
-            {column: (array.dtype.str, array.tobytes()) for column, array in standing.columns.items()},
-        )
-        for name, standing in before.items()
-    }
-
-
-def _standings(plain: Mapping[str, Any]) -> Before:
-    return {
-        name: Standing(
-            np.frombuffer(rows, np.int64).astype(np.intp),
-            {column: np.frombuffer(raw, dtype) for column, (dtype, raw) in columns.items()},
-        )
-        for name, (rows, columns) in plain.items()
-    }

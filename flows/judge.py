@@ -22,7 +22,7 @@ from anomaly.silence import Silence
 from anomaly.spo2 import Oxygen
 from anomaly.spoof import Spoof
 from anomaly.temperature import Temperature
-from flows.hindsight import Hindsight, Standing, Told, difference, missing
+from flows.hindsight import Hindsight, Told, difference, missing, put_back, standing
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
 from geo.presence import PresenceConfig
@@ -203,8 +203,8 @@ class Judge:
             mine = set(rows.tolist())
             for some, before in self.hindsight.stood(mine):
                 for detector in self._in_order:
-                    before[detector.name].put_back(self.tables[detector.name], detector.memory_of(some))
-                before["clock"].put_back(self.tables["clock"], some)
+                    put_back(self.tables[detector.name], before[detector.name], detector.memory_of(some))
+                put_back(self.tables["clock"], before["clock"], some)
             heard, told = self.hindsight.take(mine)
             newer = late.event_ms > self.tables["clock"]["judged_ms"][rows]
             self.too_late += int((~newer).sum())
@@ -221,9 +221,9 @@ class Judge:
         self.hindsight.note_told(truth)
         return truth
 
-    def _standing(self, rows: Rows) -> dict[str, Standing]:
-        by_name = {d.name: Standing.of(self.tables[d.name], d.memory_of(rows)) for d in self._in_order}
-        return by_name | {"clock": Standing.of(self.tables["clock"], rows)}
+    def _standing(self, rows: Rows) -> dict[str, Table]:
+        by_name = {d.name: standing(self.tables[d.name], d.memory_of(rows)) for d in self._in_order}
+        return by_name | {"clock": standing(self.tables["clock"], rows)}
 
     def _ask(self, asked: Iterable[Detector], rows: Rows, step: Readings) -> list[Told]:
         verdicts = [v for d in asked for v in d.judge(self.tables[d.name], rows, step)] if len(rows) else []
