@@ -22,6 +22,7 @@ from uuid import UUID
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from schemas.alerts import KINDS, NOBODY, STATE_AFTER, AlertCode, AlertEvent, AlertState, Transition, alert_id
 from schemas.judging import NEVER, Times, WearerRules
@@ -68,6 +69,26 @@ class Lost(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Orgs:
+    """The orgs of a shard's bands: their names, the number of each row's, and the org above each org there is.
+
+    >>> Orgs.of(("b", "a", "b"), {"a": None, "b": "a"}).names
+    ('a', 'b')
+    """
+
+    names: tuple[str, ...]
+    of_row: NDArray[np.intp]
+    parents: Mapping[str, str | None]
+
+    @classmethod
+    def of(cls, org: Sequence[str], parents: Mapping[str, str | None]) -> Self:
+        """Number the orgs of rows once, so that a census need not."""
+        names = tuple(sorted(set(org)))
+        number = {name: place for place, name in enumerate(names)}
+        return cls(names, np.array([number[name] for name in org], np.intp), parents)
+
+
+@dataclass(frozen=True, slots=True)
 class Census:
     """How a shard's bands stand in contact at a moment: by org how many are expected to speak, and who is lost.
 
@@ -85,7 +106,7 @@ class Census:
 def census(
     shard: int,
     wearers: WearerRules,
-    parents: Mapping[str, str | None],
+    orgs: Orgs,
     heard_ms: Times,
     now_ms: int,
     config: OutageConfig | None = None,
@@ -95,17 +116,17 @@ def census(
     silent_ms = np.where(heard_ms == NEVER, FOREVER_MS, now_ms - heard_ms)
     lost = silent_ms > config.lost_after * wearers.interval_ms
     recent = ~lost | (silent_ms <= config.lost_within_ms)
-    orgs, count = np.unique(np.array(wearers.org)[recent], return_counts=True) if recent.any() else ((), ())
+    count = np.bincount(orgs.of_row[recent], minlength=len(orgs.names))
     return Census(
         shard=shard,
         now_ms=now_ms,
         version=wearers.version,
-        expected={str(org): int(n) for org, n in zip(orgs, count, strict=True)},
+        expected={org: n for org, n in zip(orgs.names, count.tolist(), strict=True) if n},
         lost=tuple(
             Lost(wearers.device[row], wearers.org[row], int(heard_ms[row]))
             for row in np.flatnonzero(lost & (silent_ms <= _DAY_MS))
         ),
-        parents=parents,
+        parents=orgs.parents,
     )
 
 
@@ -120,6 +141,10 @@ class Outage(msgspec.Struct):
     bands: dict[str, int]
     listed: int = 0
     told: int = 0
+
+    def began_before(self, since_ms: int) -> bool:
+        """Whether a band that has been silent since then may be silent for this."""
+        return since_ms >= self.onset_ms - _SLACK_MS
 
 
 class Silent(msgspec.Struct):
@@ -139,7 +164,7 @@ class _Memory(msgspec.Struct):
 
 @dataclass(slots=True)
 class Outages:
-    """Reads censuses of all shards and their silences, and says what people are told of both.
+    """Reads censuses of so many shards and their silences, and says what people are told of both.
 
     >>> outages = Outages()
     >>> lost = tuple(Lost(f"band-{n}", "dongqu", 1_000) for n in range(20))
@@ -148,18 +173,23 @@ class Outages:
     """
 
     config: OutageConfig = field(default_factory=OutageConfig)
+    shards: int = 1
     memory: _Memory = field(default_factory=_Memory)
     latest: dict[int, Census] = field(default_factory=dict)
 
     @classmethod
-    def restore(cls, snapshot: Mapping[str, Any], config: OutageConfig | None = None) -> Self:
+    def restore(cls, snapshot: Mapping[str, Any], config: OutageConfig, shards: int) -> Self:
         """What a snapshot described; shards take another census soon."""
-        return cls(config or OutageConfig(), msgspec.convert(snapshot, _Memory))
+        return cls(config, shards, msgspec.convert(snapshot, _Memory))
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values."""
         plain: dict[str, Any] = msgspec.to_builtins(self.memory)
         return plain
+
+    def take(self, item: Census | AlertEvent) -> list[AlertEvent]:
+        """What people are told now that a shard says this."""
+        return self.look(item) if isinstance(item, Census) else self.hear(item)
 
     def hear(self, event: AlertEvent) -> list[AlertEvent]:
         """What people are told of a silence: all of it, or nothing while it is part of an outage."""
@@ -178,11 +208,11 @@ class Outages:
             del self.memory.silent[event.alert_id]
         return [] if known.held_by else [event]
 
-    def look(self, taken: Census, shards: int = 1) -> list[AlertEvent]:
+    def look(self, taken: Census) -> list[AlertEvent]:
         """Take in a census; once every shard's is at hand, say what began, changed and ended."""
         self.latest[taken.shard] = taken
         now_ms = min(one.now_ms for one in self.latest.values())
-        if len(self.latest) < shards or now_ms <= self.memory.looked_ms:
+        if len(self.latest) < self.shards or now_ms <= self.memory.looked_ms:
             return []
         since_ms, self.memory.looked_ms = now_ms - self.memory.looked_ms, now_ms
         lost = {band.device: band for one in self.latest.values() for band in one.lost}
@@ -223,10 +253,9 @@ class Outages:
 
     def _sites(self, orgs: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Lost orgs as sites: those of one parent that are lost together are their parent."""
-        parents = next(iter(self.latest.values())).parents
         together: defaultdict[str | None, list[str]] = defaultdict(list)
         for org in sorted(orgs):
-            together[parents.get(org)].append(org)
+            together[self._known.parents.get(org)].append(org)
         return [
             site
             for parent, lost in together.items()
@@ -257,22 +286,18 @@ class Outages:
         """Silences that people were told of before it was clear what they are part of."""
         told: list[AlertEvent] = []
         for silent in self.memory.silent.values():
-            heard_ms = outage.bands.get(silent.opened.device)
-            if (
-                silent.held_by is None
-                and heard_ms is not None
-                and silent.opened.onset_ms >= outage.onset_ms - _SLACK_MS
-            ):
+            opened = silent.opened
+            if silent.held_by is None and opened.device in outage.bands and outage.began_before(opened.onset_ms):
                 silent.held_by = outage.org
                 outage.listed += 1
-                told.append(_changed(silent.opened, Transition.RETRACTED, now_ms, {"part_of_outage": outage.org}))
+                told.append(_changed(opened, Transition.RETRACTED, now_ms, {"part_of_outage": outage.org}))
         return told
 
     def _go_on(self, outage: Outage, lost: Mapping[str, Lost], now_ms: int) -> list[AlertEvent]:
         """Who joined, who is back; and the end, when most are."""
-        parents = next(iter(self.latest.values())).parents
         for band in lost.values():
-            if band.heard_ms >= outage.onset_ms - _SLACK_MS and outage.org in {band.org, parents.get(band.org)}:
+            here = outage.org in {band.org, self._known.parents.get(band.org)}
+            if here and outage.began_before(band.heard_ms):
                 outage.bands.setdefault(band.device, band.heard_ms)
         gone = len(outage.bands.keys() & lost.keys())
         if gone <= (1.0 - self.config.back_share) * len(outage.bands):
@@ -293,16 +318,20 @@ class Outages:
                 told.append(_changed(silent.opened, again, max(now_ms, silent.opened.at_ms), {"outage_ended": org}))
         return told
 
+    @property
+    def _known(self) -> Census:
+        """Any shard's census: of rules and orgs all say the same."""
+        return next(iter(self.latest.values()))
+
     def _outage_of(self, device: str, since_ms: int) -> Outage | None:
         """The outage that explains a band's silence."""
         for outage in self.memory.open.values():
-            if device in outage.bands and since_ms >= outage.onset_ms - _SLACK_MS:
+            if device in outage.bands and outage.began_before(since_ms):
                 return outage
         return None
 
     def _event(self, outage: Outage, transition: Transition, now_ms: int, evidence: dict[str, Any]) -> AlertEvent:
         code = AlertCode.SITE_OUTAGE
-        newest = next(iter(self.latest.values()))
         return AlertEvent(
             alert_id=alert_id(outage.org, "", code, outage.org, outage.onset_ms),
             transition=transition,
@@ -317,7 +346,7 @@ class Outages:
             onset_ms=outage.onset_ms,
             at_ms=now_ms,
             seq=None,
-            rule_version=newest.version,
+            rule_version=self._known.version,
             historic=False,
             evidence={
                 "lost": len(outage.bands),

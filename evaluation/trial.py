@@ -12,12 +12,12 @@ import msgspec
 import numpy as np
 
 from alerts.ledger import AlertRecord, Ledger
-from anomaly.outage import OutageConfig
+from anomaly.outage import Census, OutageConfig, Outages
 from evaluation.matching import CLOSES_AFTER_S
 from evaluation.outcome import Found
 from flows.judge import HISTORIC_AFTER_MS, Judge
 from flows.rules import ShardRules, rules_by_shard
-from flows.sites import Sites, concerns_sites
+from flows.sites import concerns_sites
 from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition
 from schemas.judging import Release, Released
 from schemas.readings import Readings
@@ -40,19 +40,19 @@ SETTINGS: Final = (
     Setting("very eager", Thresholds(zone_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
                                      heart_rate_evidence=2.0, nights_evidence=0.7,
                                      spo2_evidence=4.0, temperature_evidence=1.5,
-            off_body_log_odds=1.5, fall_log_odds=3.0, spoof_scale=0.4), 0.4),
+                                off_body_log_odds=1.5, fall_log_odds=3.0, spoof_scale=0.4), 0.4),
     Setting("eager", Thresholds(zone_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
                                 heart_rate_evidence=4.0, nights_evidence=1.3,
                                 spo2_evidence=8.0, temperature_evidence=3.0,
-            off_body_log_odds=2.8, fall_log_odds=4.5, spoof_scale=0.7), 0.7),
+                                off_body_log_odds=2.8, fall_log_odds=4.5, spoof_scale=0.7), 0.7),
     Setting("patient", Thresholds(zone_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
                                   heart_rate_evidence=10.0, nights_evidence=3.0,
                                   spo2_evidence=20.0, temperature_evidence=7.0,
-            off_body_log_odds=5.5, fall_log_odds=7.5, spoof_scale=1.6), 1.6),
+                                off_body_log_odds=5.5, fall_log_odds=7.5, spoof_scale=1.6), 1.6),
     Setting("very patient", Thresholds(zone_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
                                        heart_rate_evidence=20.0, nights_evidence=5.0,
                                        spo2_evidence=35.0, temperature_evidence=10.0,
-            off_body_log_odds=7.5, fall_log_odds=9.0, spoof_scale=3.0), 3.0),
+                                off_body_log_odds=7.5, fall_log_odds=9.0, spoof_scale=3.0), 3.0),
 )  # fmt: skip
 """Beside the present one: what the same detectors would find at other prices."""
 
@@ -66,7 +66,7 @@ class Trial:
     def __init__(self, numbered: NumberedRegistry, setting: Setting | None = None) -> None:
         self._rules = _rules(numbered, setting or Setting())
         self._judge = Judge.new(self._rules)
-        self._sites = Sites(shards=1, config=OutageConfig(least_nats=self._rules.thresholds.outage_nats))
+        self._outages = Outages(OutageConfig(least_nats=self._rules.thresholds.outage_nats))
         self._ledger = Ledger()
         self._known_ms: dict[UUID, int] = {}
         self._closings: list[tuple[int, int, AlertCode, int]] = []
@@ -84,10 +84,10 @@ class Trial:
 
     def restart(self) -> None:
         """The process dies after a snapshot and comes back with nothing but that."""
-        stored = msgspec.msgpack.encode([self._judge.snapshot(), self._sites.snapshot()])
-        judge, sites = msgspec.msgpack.decode(stored)
+        stored = msgspec.msgpack.encode([self._judge.snapshot(), self._outages.snapshot()])
+        judge, outages = msgspec.msgpack.decode(stored)
         self._judge = Judge.resume(self._rules, judge)
-        self._sites.resume(sites)
+        self._outages = Outages.restore(outages, self._outages.config, self._outages.shards)
 
     def end(self, now_ms: int) -> None:
         """Let time pass up to the end of what was recorded."""
@@ -109,8 +109,7 @@ class Trial:
         self._now_ms = now_ms
 
     def _pass(self, now_ms: int) -> None:
-        self._apply(self._judge.tick(now_ms), None)
-        self._apply(self._sites.take(self._judge.census(0, now_ms)), None, of_sites=True)
+        self._apply([*self._judge.tick(now_ms), self._judge.census(0, now_ms)], None)
 
     def _close(self, now_ms: int) -> None:
         due = list[Released]()
@@ -120,8 +119,8 @@ class Trial:
         if due:
             self._judge.release(Release(tuple(due)))
 
-    def _apply(self, judged: Sequence[AlertEvent], readings: Readings | None, *, of_sites: bool = False) -> None:
-        events = judged if of_sites else [told for event in judged for told in self._tell(event)]
+    def _apply(self, judged: Sequence[AlertEvent | Census], readings: Readings | None) -> None:
+        events = [told for one in judged for told in self._tell(one)]
         self._ledger.apply(events)
         for event in events:
             if event.transition is not Transition.OPENED:
@@ -132,8 +131,10 @@ class Trial:
                 closes_ms = known_ms + CLOSES_AFTER_S * 1000
                 heappush(self._closings, (closes_ms, event.device_no, event.code, event.onset_ms))
 
-    def _tell(self, event: AlertEvent) -> list[AlertEvent]:
-        return self._sites.take(event) if concerns_sites(event) else [event]
+    def _tell(self, judged: AlertEvent | Census) -> list[AlertEvent]:
+        if isinstance(judged, Census) or concerns_sites(judged):
+            return self._outages.take(judged)
+        return [judged]
 
 
 def turns(readings: Readings) -> Iterator[Readings]:

@@ -131,7 +131,7 @@ class Judge:
     def census(self, shard: int, now_ms: int) -> Census:
         """How the bands stand in contact."""
         heard_ms = self.tables[AlertCode.DEVICE_SILENCE.value]["heard_ms"]
-        return census(shard, self.rules.wearers, self.rules.parents, heard_ms, now_ms)
+        return census(shard, self.rules.wearers, self.rules.orgs, heard_ms, now_ms)
 
     def listening_since(self, since_ms: int) -> None:
         """We began to listen (again) then: nobody is to be called silent for the time before."""

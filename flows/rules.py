@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from anomaly.outage import Orgs
 from geo.demands import Away, Demands, Pair
 from schemas.judging import WearerRules
 from schemas.registry import (
@@ -31,15 +32,14 @@ SHARDS: Final = 8
 class ShardRules:
     """Everything one shard judges by, at one version of the registry.
 
-    ``demands`` are the zones that ask something, ``rings`` those that tell of nearing, ``lingering`` of staying;
-    ``parents`` is the org above each org.
+    ``demands`` are the zones that ask something, ``rings`` those that tell of nearing, ``lingering`` of staying.
     """
 
     wearers: WearerRules
     demands: Demands
     rings: Demands
     lingering: Demands
-    parents: Mapping[str, str | None]
+    orgs: Orgs
     thresholds: Thresholds
 
 
@@ -88,7 +88,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         demands=demands(lambda zone: zone.kind is not ZoneKind.INTEREST),
         rings=demands(lambda zone: zone.approach_m is not None),
         lingering=demands(lambda zone: zone.dwell_s is not None),
-        parents={org.id: org.parent for org in registry.orgs},
+        orgs=Orgs.of(wearers.org, {org.id: org.parent for org in registry.orgs}),
         thresholds=Thresholds(),
     )
 
