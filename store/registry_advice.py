@@ -24,7 +24,8 @@ TYPICAL_ACCURACY_M: Final = 15.0
 NARROW_M: Final = 3 * TYPICAL_ACCURACY_M
 """A fence in which one cannot stand so far from its line is left by noise alone."""
 
-_STAYS: Final = (ZoneKind.KEEP_IN, ZoneKind.CURFEW)
+STAYS: Final = (ZoneKind.KEEP_IN, ZoneKind.CURFEW)
+"""Zones that one must be in."""
 _SOME_MONDAY_MS: Final = int(datetime(2026, 1, 5, tzinfo=UTC).timestamp() * 1000)
 _MINUTE_MS: Final = 60_000
 _WEEK_MINUTES: Final = int(timedelta(days=7).total_seconds()) // 60
@@ -124,7 +125,7 @@ def _inscribed_m(degrees: BaseGeometry) -> float:
 def _outs_near(zones: Sequence[Zone], outlines: Sequence[BaseGeometry]) -> dict[int, frozenset[int]]:
     outs = [place for place, zone in enumerate(zones) if zone.kind is ZoneKind.KEEP_OUT]
     tree = shapely.STRtree([outlines[place] for place in outs])
-    stays = [place for place, zone in enumerate(zones) if zone.kind in _STAYS]
+    stays = [place for place, zone in enumerate(zones) if zone.kind in STAYS]
     return {place: frozenset(outs[found] for found in touching(tree, outlines[place])) for place in stays}
 
 
@@ -133,7 +134,7 @@ def _impossible(ground: _Ground, registry: Registry) -> Iterator[tuple[int, Prob
     told: defaultdict[tuple[int, str], list[str]] = defaultdict(list)
     known: dict[frozenset[str | None], set[Moment]] = {}
     for wearer, places in zones_by_wearer(registry.zones, registry.orgs, registry.wearers).items():
-        stays = [place for place in places if ground.zones[place].kind in _STAYS]
+        stays = [place for place in places if ground.zones[place].kind in STAYS]
         outs = frozenset(places) & {out for stay in stays for out in ground.outs_near[stay]}
         schedules = frozenset(ground.zones[place].schedule for place in (*stays, *outs))
         if stays and schedules not in known:

@@ -21,6 +21,9 @@ _SIZES: Final = {
 }
 _REASON: Final = re.compile(r"(?P<defect>[^\[]+)\[(?P<lon>\S+) (?P<lat>\S+)\]")
 
+REPAIR_IN_FILE: Final = "`shouhuan zones FILE --repair` prints a repaired version"
+"""What to do about an invalid shape that stands in a registry file."""
+
 
 def geometry_problems(shaped: Zone | LeavePlace, path: str) -> list[Problem]:
     """Everything wrong with a shape; ``path`` is its owner's place in the file.
@@ -149,6 +152,4 @@ def _is_position(position: Any) -> bool:  # noqa: ANN401
 
 def _validity(geometry: dict[str, Any], path: str) -> Iterator[Problem]:
     if defect := defect_of(shape(geometry)):
-        way = "`shouhuan zones FILE --repair` prints a repaired version, the API's `?repair=true` answers with one"
-        message = f"not a valid shape: {defect}; {way}"
-        yield Problem(f"{path}.geometry", message)
+        yield Problem(f"{path}.geometry", f"not a valid shape: {defect}; {REPAIR_IN_FILE}")

@@ -12,11 +12,10 @@ from geo.shapes import METRES_PER_DEGREE
 from schemas.problems import Problem
 from schemas.registry import Registry, Zone, ZoneKind
 from store.registry import merged
-from store.registry_advice import warnings
+from store.registry_advice import STAYS, warnings
 from store.registry_parts import zones_by_wearer
 from store.zone_feature import in_feature
 
-_STAYS: Final = (ZoneKind.KEEP_IN, ZoneKind.CURFEW)
 _SLACK_DEG: Final = 0.02
 """More than GCJ-02 moves anything (700 m)."""
 
@@ -49,9 +48,9 @@ def _theirs(registry: Registry, zone: Zone) -> dict[str, list[int]]:
     concerned = {who for who, found in zones_by_wearer([zone], registry.orgs, registry.wearers).items() if found}
     wearers = [wearer for wearer in registry.wearers if wearer.id in concerned]
     theirs = zones_by_wearer(registry.zones, registry.orgs, wearers)
-    if zone.kind in _STAYS:
+    if zone.kind in STAYS:
         return theirs
-    stays = np.array([other.kind in _STAYS for other in registry.zones], np.bool_) & _near(zone, registry.zones)
+    stays = np.array([other.kind in STAYS for other in registry.zones], np.bool_) & _near(zone, registry.zones)
     return {who: places for who, places in theirs.items() if stays[places].any()}
 
 

@@ -9,10 +9,12 @@ import msgspec
 from schemas.problems import Problem, shape_problems
 from schemas.registry import Registry, Zone
 from store.errors import RegistryError
+from store.registry_geometry import REPAIR_IN_FILE
 from store.registry_parts import KEYS
 
 _MEMBERS: Final = ("type", "id", "bbox", "geometry", "properties")
 _BESIDE: Final = {"id", "geometry"}
+_REPAIR_HERE: Final = "`?repair=true` answers with a repaired version"
 _IN_LIST: Final = re.compile(r"(?P<part>\w+)\[(?P<place>\d+)\](?P<rest>.*)")
 
 
@@ -69,7 +71,8 @@ def in_feature(problem: Problem, registry: Registry, zone_id: str) -> Problem:
     if found["part"] != "zones" or thing.id != zone_id:
         return Problem(f"{found['part']}[{getattr(thing, KEYS[found['part']][0])}]{found['rest']}", problem.message)
     name = found["rest"].removeprefix(".")
-    return Problem(name if name.startswith("geometry") or not name else f"properties.{name}", problem.message)
+    message = problem.message.replace(REPAIR_IN_FILE, _REPAIR_HERE)
+    return Problem(name if name.startswith("geometry") or not name else f"properties.{name}", message)
 
 
 def _members(feature: object, zone_id: str) -> dict[str, Any]:
