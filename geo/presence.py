@@ -133,7 +133,19 @@ class Fixes(NamedTuple):
 
     def take(self, index: NDArray[np.bool_] | NDArray[np.intp]) -> "Fixes":
         """The fixes at some positions, or where a mask is true."""
-        return Fixes(*(column[index] for column in self))
+        return Fixes(
+            self.distance_m[index],
+            self.reckoned_m[index],
+            self.drift_x_m[index],
+            self.drift_y_m[index],
+            self.x_m[index],
+            self.y_m[index],
+            self.accuracy_m[index],
+            self.speed_mps[index],
+            self.still[index],
+            self.strides[index],
+            self.fix_ms[index],
+        )
 
 
 class Weighed(NamedTuple):
