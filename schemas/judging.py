@@ -6,7 +6,7 @@ A detector is frozen rules plus pure steps over a ``Table``; ``geo`` and ``anoma
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
@@ -20,14 +20,25 @@ NEVER: Final = -1
 
 Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
-Columns = Mapping[str, tuple[DTypeLike, float]]
+
+
+class Common(NamedTuple):
+    """A column of the table as a whole, ``size`` long: what is learned of places rather than of wearers."""
+
+    dtype: DTypeLike
+    initial: float
+    size: int
+
+
+Columns = Mapping[str, tuple[DTypeLike, float] | Common]
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """A detector's memory: one key a row (a device, or a device and zone), one array a column.
 
-    Arrays are changed in place; a snapshot is plain values only.
+    Arrays are changed in place; a snapshot is plain values only. What is in ``common`` belongs to no row: any newer
+    table takes it over whole.
 
     >>> table = Table.new(np.array([7, 3]), {"seen": (np.int64, NEVER)})
     >>> table["seen"][1] = 5
@@ -39,6 +50,7 @@ class Table:
 
     keys: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
+    common: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
@@ -48,7 +60,8 @@ class Table:
         """A table of the given keys (unique, any order), every column at its initial value."""
         return cls(
             np.asarray(keys, np.int64),
-            {name: np.full(len(keys), initial, dtype) for name, (dtype, initial) in columns.items()},
+            {name: np.full(len(keys), of[1], of[0]) for name, of in columns.items() if not isinstance(of, Common)},
+            {name: np.full(of.size, of.initial, of.dtype) for name, of in columns.items() if isinstance(of, Common)},
         )
 
     def inherit(self, older: "Table", void: tuple[str, ...] = ()) -> None:
@@ -56,12 +69,16 @@ class Table:
         _, here, there = np.intersect1d(self.keys, older.keys, assume_unique=True, return_indices=True)
         for name in (self.columns.keys() & older.columns.keys()) - set(void):
             self[name][here] = older[name][there]
+        for name in self.common.keys() & older.common.keys():
+            if len(self.common[name]) == len(older.common[name]):
+                self.common[name][:] = older.common[name]
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values that ``restore`` understands in any later version."""
         return {
             "keys": self.keys.tobytes(),
             "columns": {name: (array.dtype.str, array.tobytes()) for name, array in self.columns.items()},
+            "common": {name: (array.dtype.str, array.tobytes()) for name, array in self.common.items()},
         }
 
     @classmethod
@@ -70,6 +87,7 @@ class Table:
         return cls(
             np.frombuffer(snapshot["keys"], np.int64),
             {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot["columns"].items()},
+            {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot.get("common", {}).items()},
         )
 
 
@@ -155,7 +173,7 @@ class Detector(ABC):
     @property
     @abstractmethod
     def columns(self) -> Columns:
-        """The table's columns: dtype and initial value."""
+        """The table's columns: dtype and initial value; ``Common`` ones belong to no row."""
 
     @abstractmethod
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
