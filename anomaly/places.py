@@ -35,14 +35,19 @@ PLACE_COLUMNS: Final[Columns] = {
     name: Common(np.float32, 0.0, SLOTS) for name in ("place_seen", "place_gaps", "place_sum", "place_squares")
 }
 
-_CELL_DEG: Final = 0.006
-"""As wide as a valley or a works; the halls and phone cells that swallow signal are not smaller."""
-_COLUMNS: Final = 60_000  # 360 degrees
+_CELL_DEG: Final = 0.0025
+"""A block: wide enough to hold the rim of a dead zone with its neighbours, narrow enough to part it from a home."""
+_COLUMNS: Final = 144_000  # 360 degrees
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing spreads neighbours (Knuth 6.4)
-_COMMON: Final = 1.0 / 300.0
-"""Gaps a reading from which on they are common: at one a minute, two a day where somebody stays half the day."""
+_COMMON: Final = 1.0 / 2000.0
+"""Gaps a reading from which on they are common: at one a minute, one in a day and a half spent there."""
 _MUCH: Final = 4096.0
 """Readings after which a slot forgets half: three days of minutes of one person, an hour of a busy street."""
+_KNOWN: Final = 5.0
+LONGEST_S: Final = 7_200.0
+LONGEST_KNOWN_S: Final = 21_600.0
+"""However poor a place, nobody is left unsought for longer than people are given to visit after a tamper (two hours,
+Colorado); where five gaps are known, for longer than half a shift with its overtime."""
 _UPPER: Final = 1.28
 """Standard deviations: nine in ten are back by then."""
 _PRIOR_SD: Final = float(np.log(2.0))
@@ -59,7 +64,7 @@ def cell_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Cells:
     down = np.nan_to_num((lat + 90.0) / _CELL_DEG, nan=-1.0)
     along = np.nan_to_num((lon + 180.0) / _CELL_DEG)
     cells = down.astype(np.int64) * _COLUMNS + along.astype(np.int64) % _COLUMNS + 1
-    return np.where(down < 0.0, NOWHERE, cells).astype(np.uint32)
+    return np.where(down < 0.0, NOWHERE, cells & 0xFFFFFFFF).astype(np.uint32)
 
 
 def slot_of(cells: Cells, part: int | NDArray[np.int64] = 0) -> Slots:
@@ -83,7 +88,7 @@ def learn(table: Table, cells: Cells, gap_s: Floats, part: int | NDArray[np.int6
     if not len(known):
         return
     around = np.add.outer((-_COLUMNS, 0, _COLUMNS), (-1, 0, 1)).ravel()
-    nearby = (cells[known].astype(np.int64)[:, None] + around).astype(np.uint32)
+    nearby = (cells[known].astype(np.int64)[:, None] + around & 0xFFFFFFFF).astype(np.uint32)
     parts = np.broadcast_to(np.asarray(part), cells.shape)[known][:, None]
     slots = slot_of(nearby, parts)
     log_s = np.broadcast_to(np.log(gap_s[known])[:, None], slots.shape)
@@ -111,5 +116,6 @@ def usual_s(table: Table, slots: Slots) -> Floats:
     spread = np.maximum(table.common["place_squares"][at] - n * mean**2, 0.0)
     variance = (_PRIOR_GAPS * _PRIOR_SD**2 + spread) / (_PRIOR_GAPS + n)
     upper = np.exp(mean + _UPPER * np.sqrt(variance * (1.0 + 1.0 / n)))
+    upper = np.minimum(upper, np.where(n >= _KNOWN, LONGEST_KNOWN_S, LONGEST_S))
     usual[some] = np.where(n >= _COMMON * table.common["place_seen"][at], upper, 0.0)
     return usual

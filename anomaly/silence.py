@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, open_where
-from anomaly.places import PLACE_COLUMNS, Floats, cell_of, learn, see, slot_of, usual_s
+from anomaly.places import LONGEST_KNOWN_S, LONGEST_S, PLACE_COLUMNS, cell_of, learn, see, slot_of, usual_s
 from schemas.alerts import AlertCode, Priority, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
@@ -35,8 +35,6 @@ _MARKS: Final = (
 """Lost contact is searched for at once (Art. 30); a day is when an alarm is stale (ISA-18.2) and a search must be on
 record. Out of supervision for more than ten days, and for more than a month, is what the 2020 measures speak of."""
 
-_LONGEST_S: Final = 7_200.0
-"""However poor a place, nobody is left unsought for longer: the time within which a person is visited (Colorado)."""
 _TAIL: Final = 0.001
 """The share of gaps that exceed a band's usual one: of one a minute, about one a day."""
 _STEP: Final = 0.5
@@ -127,8 +125,8 @@ class Silence(Detector):
 
     def _allowed_ms(self, table: Table, rows: Rows) -> Times:
         """How long each may be silent: by its plan, or longer by its place and its own usual gaps."""
-        own_s = _BEYOND * np.exp(table["usual_log_s"][rows])
-        explained_s = np.minimum(np.maximum(own_s, table["place_s"][rows]), _LONGEST_S)
+        own_s = np.minimum(_BEYOND * np.exp(table["usual_log_s"][rows]), LONGEST_S)
+        explained_s = np.maximum(own_s, table["place_s"][rows])
         return np.maximum(self.silence_after_ms[rows], np.round(explained_s * 1000.0).astype(np.int64))
 
     def _evidence(self, table: Table, row: int, heard_ms: int, after_ms: int) -> dict[str, object]:
@@ -196,13 +194,14 @@ class Silence(Detector):
         """What a gap that is over says of the band, and of the place if the band recorded meanwhile."""
         told = np.flatnonzero(silent_ms > 0)
         usual_log_s, gap_s = table["usual_log_s"][rows[told]], silent_ms[told].astype(np.float32) / np.float32(1000.0)
-        longer = np.log(gap_s) > usual_log_s
-        table["usual_log_s"][rows[told]] = usual_log_s + np.where(longer, _STEP * (1.0 - _TAIL), -_STEP * _TAIL)
+        beyond = np.log(gap_s) - usual_log_s
+        moved = np.where(beyond > 0.0, np.minimum(beyond, _STEP), -_STEP * _TAIL / (1.0 - _TAIL))
+        table["usual_log_s"][rows[told]] = usual_log_s + moved
         # Shorter gaps than half of what is allowed anyway need no explanation.
         honest = np.flatnonzero(recorded & (2 * silent_ms >= self.silence_after_ms[rows]))
         if len(honest):
             at = rows[honest]
-            gaps_s = np.minimum(silent_ms[honest] / 1000.0, _LONGEST_S).astype(np.float32)
+            gaps_s = np.minimum(silent_ms[honest] / 1000.0, LONGEST_KNOWN_S).astype(np.float32)
             learn(table, cell_of(table["lat"][at].astype(np.float64), table["lon"][at].astype(np.float64)), gaps_s)
 
     def _note_place(self, table: Table, rows: Rows, step: Readings, newest: NDArray[np.bool_]) -> None:
@@ -212,8 +211,4 @@ class Silence(Detector):
         table["lat"][at], table["lon"][at] = step.lat[placed], step.lon[placed]
         slots = slot_of(cell_of(step.lat[placed], step.lon[placed]))
         see(table, slots)
-        table["place_s"][at] = _seconds(usual_s(table, slots))
-
-
-def _seconds(span_s: Floats) -> NDArray[np.uint16]:
-    return np.minimum(span_s, _LONGEST_S).astype(np.uint16)
+        table["place_s"][at] = usual_s(table, slots).astype(np.uint16)
