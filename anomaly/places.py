@@ -45,10 +45,10 @@ _MUCH: Final = 4096.0
 """Readings after which a slot forgets half: three days of minutes of one person, an hour of a busy street."""
 _KNOWN: Final = 5.0
 LONGEST_S: Final = 7_200.0
-LONGEST_KNOWN_S: Final = 21_600.0
+LONGEST_KNOWN_S: Final = 43_200.0
 """However poor a place, nobody is left unsought for longer than people are given to visit after a tamper (two hours,
-Colorado); where five gaps are known, for longer than half a shift with its overtime."""
-_UPPER: Final = 1.28
+Colorado); where five gaps are known, for longer than a shift with its overtime."""
+_UPPER: Final = 1.64
 """Standard deviations: nine in ten are back by then."""
 _PRIOR_SD: Final = float(np.log(2.0))
 _PRIOR_GAPS: Final = 3.0
