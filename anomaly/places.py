@@ -1,6 +1,6 @@
 """Where bands usually lose something and for how long: a bounded table of coarse cells, learned, one a shard.
 
-A cell is 0.006 degrees a side (667 m from north to south). For each: how many readings were seen there, how many
+A cell is 0.0025 degrees a side (278 m from north to south). For each: how many readings were seen there, how many
 gaps began there, the sum of the logarithms of their lengths and that of the squares. Lengths of stays are
 log-normal, so usually a gap is over within exp(m + 1.28 sd √(1 + 1/n)), nine times in ten; with few gaps the
 spread is drawn to a factor of two. A gap counts for the cell where it began and for the eight around it, because
@@ -39,8 +39,8 @@ _CELL_DEG: Final = 0.0025
 """A block: wide enough to hold the rim of a dead zone with its neighbours, narrow enough to part it from a home."""
 _COLUMNS: Final = 144_000  # 360 degrees
 _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing spreads neighbours (Knuth 6.4)
-_COMMON: Final = 1.0 / 2000.0
-"""Gaps a reading from which on they are common: at one a minute, one in a day and a half spent there."""
+_COMMON: Final = 1.0 / 1000.0
+"""Gaps a reading from which on they are common: at one a minute, more than one in a waking day spent there."""
 _MUCH: Final = 4096.0
 """Readings after which a slot forgets half: three days of minutes of one person, an hour of a busy street."""
 _KNOWN: Final = 5.0
@@ -58,8 +58,9 @@ _PRIOR_GAPS: Final = 3.0
 def cell_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Cells:
     """The cell of each position (WGS-84 degrees), ``NOWHERE`` for NaN.
 
-    >>> cell_of(np.array([26.58, 26.5801, np.nan]), np.array([101.71, 101.7101, np.nan])).tolist()
-    [1165846952, 1165846952, 0]
+    >>> here, there, nowhere = cell_of(np.array([26.5812, 26.5813, np.nan]), np.array([101.7112, 101.7113, np.nan]))
+    >>> here == there, nowhere == NOWHERE
+    (True, True)
     """
     down = np.nan_to_num((lat + 90.0) / _CELL_DEG, nan=-1.0)
     along = np.nan_to_num((lon + 180.0) / _CELL_DEG)
@@ -106,7 +107,7 @@ def usual_s(table: Table, slots: Slots) -> Floats:
     >>> for _ in range(20):
     ...     learn(table, tunnel, np.array([600.0], np.float32))
     >>> usual_s(table, slot_of(tunnel)).round().tolist()
-    [833.0]
+    [914.0]
     """
     usual = np.zeros(len(slots), np.float32)
     gaps = table.common["place_gaps"][slots]

@@ -13,6 +13,7 @@ import numpy as np
 from anomaly.battery import Battery
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
+from anomaly.no_fix import NoFix
 from anomaly.silence import Silence
 from flows.rules import ShardRules
 from geo.nearing import Approach, Dwell
@@ -40,6 +41,7 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Approach(rules.rings),
         Dwell(rules.lingering),
         Silence(keys, rules.wearers.silence_after_ms),
+        NoFix(keys, rules.wearers.silence_after_ms, rules.thresholds),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.thresholds),
     )
