@@ -187,5 +187,3 @@ class NoFix(Detector):
         sharp = ~(step.accuracy_m[at] > _SHARP_M)
         table["sharp"][rows[at]] = sharp
         see(table, slot_of(cells, 2 * half[at] + sharp))
-
-

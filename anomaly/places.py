@@ -59,8 +59,8 @@ def cell_of(lat: NDArray[np.float64], lon: NDArray[np.float64]) -> Cells:
     """The cell of each position (WGS-84 degrees), ``NOWHERE`` for NaN.
 
     >>> here, there, nowhere = cell_of(np.array([26.5812, 26.5813, np.nan]), np.array([101.7112, 101.7113, np.nan]))
-    >>> here == there, nowhere == NOWHERE
-    (True, True)
+    >>> bool(here == there), int(nowhere)
+    (True, 0)
     """
     down = np.nan_to_num((lat + 90.0) / _CELL_DEG, nan=-1.0)
     along = np.nan_to_num((lon + 180.0) / _CELL_DEG)
