@@ -27,14 +27,11 @@ from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdic
 from schemas.readings import Readings
 
 _DAY_MS: Final = 86_400_000
-_MARKS: Final = (
-    (_DAY_MS, "社区矫正法 30"),
-    (10 * _DAY_MS, "实施办法 35"),
-    (30 * _DAY_MS, "实施办法 46"),
-)
-"""Lost contact is searched for at once (Art. 30); a day is when an alarm is stale (ISA-18.2) and a search must be on
-record. Out of supervision for more than ten days, and for more than a month, is what the 2020 measures speak of."""
-
+_MARKS_MS: Final = (_DAY_MS, 10 * _DAY_MS, 30 * _DAY_MS)
+"""A day: the search that the law wants at once must be on record by then (an alarm is stale after it, ISA-18.2). Ten
+days and a month out of supervision are steps of the law's ladder, as far as we know (DOMAIN L8, unconfirmed)."""
+_LAW: Final = "社区矫正法第三十条"
+"""Whoever has lost contact is searched for at once, and the police help (Art. 30)."""
 _TAIL: Final = 0.001
 """The share of gaps that exceed a band's usual one: of one a minute, about one a day."""
 _STEP: Final = 0.5
@@ -65,8 +62,10 @@ class Silence(Detector):
 
     @property
     def columns(self) -> Columns:
-        """When we last heard (our clock) and the newest moment the band spoke of (its clock); where, and how soon
-        bands are usually back there (s, 0: no telling); the log of the gap it exceeds once a day; marks passed.
+        """When we last heard (our clock) and the newest moment spoken of (its clock), where, and what that explains.
+
+        ``place_s``: how soon bands are usually back there (s, 0: no telling); ``usual_log_s``: the log of the gap that
+        the band exceeds about once a day; ``marks``: how many of the law's marks an open silence has passed.
         """
         return {
             "heard_ms": (np.int64, NEVER),
@@ -127,7 +126,8 @@ class Silence(Detector):
         """How long each may be silent: by its plan, or longer by its place and its own usual gaps."""
         own_s = np.minimum(_BEYOND * np.exp(table["usual_log_s"][rows]), LONGEST_S)
         explained_s = np.maximum(own_s, table["place_s"][rows])
-        return np.maximum(self.silence_after_ms[rows], np.round(explained_s * 1000.0).astype(np.int64))
+        allowed_ms: Times = np.maximum(self.silence_after_ms[rows], np.round(explained_s * 1000.0).astype(np.int64))
+        return allowed_ms
 
     def _evidence(self, table: Table, row: int, heard_ms: int, after_ms: int) -> dict[str, object]:
         place_s, lat, lon = int(table["place_s"][row]), float(table["lat"][row]), float(table["lon"][row])
@@ -144,7 +144,7 @@ class Silence(Detector):
     def _escalate(self, table: Table, rows: Rows, now_ms: Times, heard: Times) -> list[Verdict]:
         """One update at each of the law's marks that open silences have passed."""
         verdicts: list[Verdict] = []
-        for number, (mark_ms, law) in enumerate(_MARKS):
+        for number, mark_ms in enumerate(_MARKS_MS):
             due_ms = heard + mark_ms
             onset = table[ONSET][rows]
             passed = np.flatnonzero((onset != NEVER) & (table["marks"][rows] == number) & (due_ms <= now_ms))
@@ -157,7 +157,7 @@ class Silence(Detector):
                     onset_ms=int(onset[n]),
                     at_ms=int(due_ms[n]),
                     step=-1,
-                    evidence={"last_heard_ms": int(heard[n]), "silent_s": mark_ms // 1000, "law": law},
+                    evidence={"last_heard_ms": int(heard[n]), "silent_s": mark_ms // 1000, "law": _LAW},
                     priority=Priority.HIGH,
                 )
                 for n in passed
