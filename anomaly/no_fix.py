@@ -73,7 +73,7 @@ class NoFix(Detector):
 
     @property
     def columns(self) -> Columns:
-        """When the band last reported, for how long blind and vague (s), whether its last fix was sharp, and its cell."""
+        """When it last reported, for how long it is blind and vague (s), whether its last fix was sharp, and its cell."""
         return {
             "told_s": (np.uint32, 0),
             "blind_s": (np.uint16, 0),

@@ -151,8 +151,8 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
             AlertCode.DEVICE_SILENCE,
             KNOWN_PLACE,
             "起失联：平台最后于 14:02:10 收到消息，超过本手环与此地通常的 47 分钟，此地失联的手环多在 47 分钟内恢复。",
-            "fell silent at 2026-11-23 14:02:10: the platform last heard from it at 14:02:10; longer ago than the 47 min "
-            "usual for band and place; bands that fall silent here are mostly back within 47 min.",
+            "fell silent at 2026-11-23 14:02:10: the platform last heard from it at 14:02:10; longer ago than the 47 "
+            "min usual for band and place; bands that fall silent here are mostly back within 47 min.",
             id="silence in a dead zone",
         ),
         pytest.param(
