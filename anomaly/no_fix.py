@@ -3,10 +3,10 @@
 Two clocks a band, in event time and only while it reports: ``blind`` since the last fix of any source, ``vague``
 since the last within a kilometre; a repeated fix older than five minutes is none. How long blindness may last
 depends on how it began. A receiver that goes indoors descends a ladder: satellites, Wi-Fi, cell, nothing; who was
-on its last rung has a room for an explanation, and gets two hours. Who had a sharp fix and from one reading to the
-next has nothing is in a tunnel or is jammed, shielded or broken, and no tunnel lasts half an hour. Vague fixes
-alone (an antenna lost, the cell still heard) get six hours, longer than a shift underground. Where gaps are usual
-at this place and half of the day (``anomaly.places``), they may last as long as they usually do.
+on its last rung has a room for an explanation, and gets three hours. Who had sharp fixes in a row and from one
+reading to the next has nothing is in a tunnel or is jammed, shielded or broken, and no tunnel lasts half an hour.
+Vague fixes alone (an antenna lost, the cell still heard) get six hours. Where gaps are usual at this place and half
+of the day (``anomaly.places``), they may last as long as they usually do.
 
 Evidence says which of these it was. Not told apart: jammer, foil and broken antenna; without a fix a band tells
 neither satellites nor hdop. What no message tells is ``device.silence``. Cost: about 0.1 µs a reading; 21 bytes a
@@ -36,8 +36,10 @@ _VAGUE_M: Final = 1_000.0
 """A circle of a kilometre is a district, not a place."""
 _AT_ONCE_S: Final = 1_800.0
 """The longest road tunnels (18 km) and rail tunnels (28 km) hereabouts take 15 to 25 minutes."""
-_FADED_S: Final = 7_200.0
-"""Within two hours a person is visited (Colorado); a visit to a cellar or a ward is mostly shorter."""
+_FADED_S: Final = 10_800.0
+"""The stretch between two breaks of a shift in a basement or underground, with room."""
+_IN_A_ROW: Final = 3
+"""Sharp fixes without a gap after which their loss is no fading: indoors the rungs of the ladder flicker."""
 _VAGUE_S: Final = 21_600.0
 """Half a shift and a meal; a wearer who stays in the cell's circle is not lost."""
 _TELLS_S: Final = 600.0
@@ -59,11 +61,11 @@ class NoFix(Detector):
     >>> no_fix = NoFix(np.array([1]), np.array([600_000]))
     >>> table = Table.new(no_fix.keys, no_fix.columns)
     >>> for minute in range(5, 60, 5):
-    ...     lat = 26.58 if minute == 5 else float("nan")
+    ...     lat = 26.58 if minute <= 15 else float("nan")
     ...     step = Readings.of(device=[1], event_ms=[60_000 * minute], lat=[lat], lon=[lat], accuracy_m=[8.0])
     ...     for verdict in no_fix.judge(table, np.array([0]), step):
     ...         print(minute, verdict.transition.value, verdict.onset_ms, verdict.evidence["lost"])
-    35 opened 300000 at_once
+    45 opened 900000 at_once
     """
 
     keys: NDArray[np.int64] = field()
@@ -73,12 +75,12 @@ class NoFix(Detector):
 
     @property
     def columns(self) -> Columns:
-        """When it last reported, for how long it is blind and vague (s), whether its last fix was sharp, and its cell."""
+        """When it last reported, for how long it is blind and vague (s), its last sharp fixes in a row, their cell."""
         return {
             "told_s": (np.uint32, 0),
             "blind_s": (np.uint16, 0),
             "vague_s": (np.uint16, 0),
-            "sharp": (np.bool_, True),
+            "sharp": (np.uint8, 0),
             "cell": (np.uint32, NOWHERE),
             **ONSET_COLUMN,
             **PLACE_COLUMNS,
@@ -90,7 +92,7 @@ class NoFix(Detector):
         placed = fresh & ~(step.accuracy_m > _VAGUE_M)
         blind_s, vague_s = self._clocks(table, rows, step)
         half = step.event_ms // 1000 // _HALF_DAY_S % 2
-        part = 2 * half + table["sharp"][rows]
+        part = 2 * half + _at_once(table, rows)
         allowed_s = self._allowed_s(table, rows, part, ~fresh & (blind_s > _LEARNS_S))
         verdicts = self._ring(table, rows, step, (~fresh, ~placed), (blind_s, vague_s), allowed_s)
         verdicts += end_where(
@@ -121,7 +123,7 @@ class NoFix(Detector):
 
     def _allowed_s(self, table: Table, rows: Rows, part: Times, asked: Flags) -> Floats:
         """How long each may be blind; what the place explains is looked up only for who has been for a while."""
-        allowed_s = np.where(table["sharp"][rows], _AT_ONCE_S, _FADED_S)
+        allowed_s = np.where(_at_once(table, rows), _AT_ONCE_S, _FADED_S)
         at = np.flatnonzero(asked)
         usually_s = usual_s(table, slot_of(table["cell"][rows[at]], part[at]))
         allowed_s[at] = np.maximum(allowed_s[at], usually_s)
@@ -139,10 +141,11 @@ class NoFix(Detector):
     ) -> list[Verdict]:
         blind_s, vague_s = clocks_s
         vague_allowed_s = np.maximum(allowed_s, np.float32(_VAGUE_S * self.thresholds.no_fix_scale))
+        at_once = _at_once(table, rows)
         too_blind, too_vague = lacking[0] & (blind_s >= allowed_s), lacking[1] & (vague_s >= vague_allowed_s)
 
         def evidence(n: int) -> dict[str, object]:
-            lost = "vague" if not too_blind[n] else "at_once" if table["sharp"][rows[n]] else "faded"
+            lost = "vague" if not too_blind[n] else "at_once" if at_once[n] else "faded"
             return {
                 "lost": lost,
                 "without_s": int(vague_s[n] if lost == "vague" else blind_s[n]),
@@ -178,6 +181,7 @@ class NoFix(Detector):
         clocks_s: tuple[Floats, Floats],
         half: Times,
     ) -> None:
+        unbroken = table["blind_s"][rows] == 0
         table["told_s"][rows] = step.event_ms // 1000
         table["blind_s"][rows] = np.where(fresh, 0.0, clocks_s[0])
         table["vague_s"][rows] = np.where(placed, 0.0, clocks_s[1])
@@ -185,5 +189,11 @@ class NoFix(Detector):
         cells = cell_of(step.lat[at], step.lon[at])
         table["cell"][rows[at]] = cells
         sharp = ~(step.accuracy_m[at] > _SHARP_M)
-        table["sharp"][rows[at]] = sharp
-        see(table, slot_of(cells, 2 * half[at] + sharp))
+        before = np.where(unbroken[at], table["sharp"][rows[at]], 0)
+        table["sharp"][rows[at]] = np.where(sharp, np.minimum(before + 1, _IN_A_ROW), 0)
+        see(table, slot_of(cells, 2 * half[at] + _at_once(table, rows[at])))
+
+
+def _at_once(table: Table, rows: Rows) -> Flags:
+    """Whose fixes were sharp to the last."""
+    return np.asarray(table["sharp"][rows] >= _IN_A_ROW)
