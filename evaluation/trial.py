@@ -35,13 +35,13 @@ class Setting:
 
 
 SETTINGS: Final = (
-    Setting("very eager", Thresholds(zone_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
+    Setting("very eager", Thresholds(zone_scale=0.4, no_fix_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
                                      heart_rate_high_bpm=95.0, heart_rate_low_bpm=50.0), 0.4),
-    Setting("eager", Thresholds(zone_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
+    Setting("eager", Thresholds(zone_scale=0.7, no_fix_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
                                 heart_rate_high_bpm=102.0, heart_rate_low_bpm=45.0), 0.7),
-    Setting("patient", Thresholds(zone_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
+    Setting("patient", Thresholds(zone_scale=1.4, no_fix_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
                                   heart_rate_high_bpm=120.0, heart_rate_low_bpm=37.0), 1.6),
-    Setting("very patient", Thresholds(zone_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
+    Setting("very patient", Thresholds(zone_scale=2.5, no_fix_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
                                        heart_rate_high_bpm=135.0, heart_rate_low_bpm=33.0), 3.0),
 )  # fmt: skip
 """Beside the present one: what the same detectors would find at other prices."""
