@@ -130,16 +130,21 @@ class Silence(Detector):
         return allowed_ms
 
     def _evidence(self, table: Table, row: int, heard_ms: int, after_ms: int) -> dict[str, object]:
-        place_s, lat, lon = int(table["place_s"][row]), float(table["lat"][row]), float(table["lon"][row])
-        return {
+        plan_ms, lat, lon = int(self.silence_after_ms[row]), float(table["lat"][row]), float(table["lon"][row])
+        told: dict[str, object] = {
             "last_heard_ms": heard_ms,
             "silence_after_s": after_ms // 1000,
-            "plan_s": int(self.silence_after_ms[row]) // 1000,
-            "usual_gap_s": round(float(np.exp(table["usual_log_s"][row]))),
-            "usually_back_after_s": place_s or None,
-            "usually_back_ms": heard_ms + place_s * 1000 if place_s else None,
+            "plan_s": plan_ms // 1000,
             "last_place": None if np.isnan(lat) else [round(lat, 5), round(lon, 5)],
         }
+        # Only what decided: the rest was learned from bands and days that nobody would read again to check it.
+        if after_ms == plan_ms:
+            return told | {"decided_by": "plan"}
+        place_s = int(table["place_s"][row])
+        if after_ms == place_s * 1000:
+            back = {"usually_back_after_s": place_s, "usually_back_ms": heard_ms + place_s * 1000}
+            return told | {"decided_by": "place"} | back
+        return told | {"decided_by": "band", "usual_gap_s": round(float(np.exp(table["usual_log_s"][row])))}
 
     def _escalate(self, table: Table, rows: Rows, now_ms: Times, heard: Times) -> list[Verdict]:
         """One update at each of the law's marks that open silences have passed."""

@@ -150,9 +150,9 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
         pytest.param(
             AlertCode.DEVICE_SILENCE,
             KNOWN_PLACE,
-            "起失联：平台最后于 14:02:10 收到消息，超过本手环与此地通常的 47 分钟，此地失联的手环多在 47 分钟内恢复。",
+            "起失联：平台最后于 14:02:10 收到消息，超过该手环或此地通常的 47 分钟，此地失联的手环多在 47 分钟内恢复。",
             "fell silent at 2026-11-23 14:02:10: the platform last heard from it at 14:02:10; longer ago than the 47 "
-            "min usual for band and place; bands that fall silent here are mostly back within 47 min.",
+            "min usual for band or place; bands that fall silent here are mostly back within 47 min.",
             id="silence in a dead zone",
         ),
         pytest.param(
