@@ -239,7 +239,7 @@ def _silence(alert: Ringing) -> Iterable[Told | None]:
         lasting = _lasting(after_s)
         if after_s > (alert.evidence.get("plan_s") or after_s):
             yield Told(
-                f"超过本手环与此地通常的 {lasting.zh}", f"longer ago than the {lasting.en} usual for band and place"
+                f"超过该手环或此地通常的 {lasting.zh}", f"longer ago than the {lasting.en} usual for band or place"
             )
         else:
             yield Told(f"超过其监管等级允许的 {lasting.zh}", f"longer ago than the {lasting.en} that its grade allows")
