@@ -3,10 +3,10 @@
 Two clocks a band, in event time and only while it reports: ``blind`` since the last fix of any source, ``vague``
 since the last within a kilometre; a repeated fix older than five minutes is none. How long blindness may last
 depends on how it began. A receiver that goes indoors descends a ladder: satellites, Wi-Fi, cell, nothing; who was
-on its last rung has a room for an explanation, and gets three hours. Who had sharp fixes in a row and from one
-reading to the next has nothing is in a tunnel or is jammed, shielded or broken, and no tunnel lasts half an hour.
-Vague fixes alone (an antenna lost, the cell still heard) get six hours. Where gaps are usual at this place and half
-of the day (``anomaly.places``), they may last as long as they usually do.
+on its last rung has a room for an explanation, and gets two and a half hours. Who had sharp fixes in a row and from
+one reading to the next has nothing is in a tunnel or is jammed, shielded or broken, and no tunnel lasts half an
+hour. Vague fixes alone (an antenna lost, the cell still heard) get six hours. Where gaps are usual at this place
+and half of the day (``anomaly.places``), they may last as long as they usually do.
 
 Evidence says which of these it was. Not told apart: jammer, foil and broken antenna; without a fix a band tells
 neither satellites nor hdop. What no message tells is ``device.silence``. Cost: about 0.1 µs a reading; 21 bytes a
@@ -35,8 +35,8 @@ _SHARP_M: Final = 200.0
 _VAGUE_M: Final = 1_000.0
 """A circle of a kilometre is a district, not a place."""
 _AT_ONCE_S: Final = 1_800.0
-"""The longest road tunnels (18 km) and rail tunnels (28 km) hereabouts take 15 to 25 minutes."""
-_FADED_S: Final = 10_800.0
+"""The longest road tunnels (some 20 km) take 15 to 20 minutes at the speeds allowed in them."""
+_FADED_S: Final = 9_000.0
 """The stretch between two breaks of a shift in a basement or underground, with room."""
 _IN_A_ROW: Final = 3
 """Sharp fixes without a gap after which their loss is no fading: indoors the rungs of the ladder flicker."""

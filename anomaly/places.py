@@ -29,7 +29,7 @@ NOWHERE: Final = 0
 
 _BITS: Final = 14
 SLOTS: Final = 1 << _BITS
-"""A county of 10,000 km² has 25,000 cells, of which people visit a tenth."""
+"""A county of 10,000 km² has 145,000 cells, of which a shard's wearers visit some thousands."""
 
 PLACE_COLUMNS: Final[Columns] = {
     name: Common(np.float32, 0.0, SLOTS) for name in ("place_seen", "place_gaps", "place_sum", "place_squares")
@@ -42,12 +42,12 @@ _GOLDEN: Final = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing spreads neig
 _COMMON: Final = 1.0 / 1000.0
 """Gaps a reading from which on they are common: at one a minute, more than one in a waking day spent there."""
 _MUCH: Final = 4096.0
-"""Readings after which a slot forgets half: three days of minutes of one person, an hour of a busy street."""
+"""Readings after which a slot forgets half: three days of minutes of one person."""
 _KNOWN: Final = 5.0
-LONGEST_S: Final = 7_200.0
+LONGEST_S: Final = 3_600.0
 LONGEST_KNOWN_S: Final = 43_200.0
-"""However poor a place, nobody is left unsought for longer than people are given to visit after a tamper (two hours,
-Colorado); where five gaps are known, for longer than a shift with its overtime."""
+"""However poor a place, it explains no more than an hour, what the most patient plan allows anyway; where five gaps
+are known (a mine, a works in a gorge), no more than a shift with its overtime."""
 _UPPER: Final = 1.64
 """Standard deviations: nine in ten are back by then."""
 _PRIOR_SD: Final = float(np.log(2.0))

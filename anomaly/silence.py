@@ -2,15 +2,17 @@
 
 A band may be silent for as long as its plan says; longer where its own network is poor (twice the gap that it
 exceeds about once a day) and where bands usually fall silent and come back (``anomaly.places``: learned from gaps
-that the band recorded), but for no more than two hours. An alert begins at medium priority and says when bands are
-usually back; it becomes high when the law's own clock strikes: 24 hours, ten days, thirty.
+that the band recorded), but for no more than an hour, and at a well-known place a shift. An alert begins at medium
+priority and says when bands are usually back; it becomes high when the law's own clock strikes: 24 hours, ten days,
+thirty.
 
 Silence is measured on our clock (when did we last hear), its onset on the band's (when did it last speak). If the
 band turns out to have recorded all along, only the network was silent: retracted, and the place learns. What
 explains a silence is fixed with the last word, so the moment it rings does not depend on who asks when.
 
-Evidence: field programmes raise 0.05 (Wisconsin: 56,853 over 895 people, 2017) and more such alerts a wearer-day,
-most at the same few places. It does not tell a switched-off band from a broken one, nor a jammer from a cellar.
+Evidence: one programme had 56,853 such losses of 895 people in a month, two a wearer-day, and jailed people for
+them (Wisconsin, DOMAIN K8, K9). It does not tell a switched-off band from a broken one, nor a jammer from a cellar,
+and does not hear the last will yet. What was learned from other bands, one band's readings cannot re-derive.
 Cost: about 0.1 µs a reading; 39 bytes a wearer.
 """
 

@@ -31,10 +31,10 @@ def test_sharp_fixes_that_vanish_at_once_ring_after_half_an_hour_and_end_with_th
     assert story.verdicts[0].evidence["threshold_s"] == 1800
 
 
-def test_who_went_down_the_ladder_indoors_gets_three_hours() -> None:
-    story = band().every(0, 10).every(10, 15, **CELL).blind(15, 190)
+def test_who_went_down_the_ladder_indoors_gets_two_and_a_half_hours() -> None:
+    story = band().every(0, 10).every(10, 15, **CELL).blind(15, 160)
     assert story.told == []
-    assert lost(story.blind(190, 210)) == ["faded"]
+    assert lost(story.blind(160, 180)) == ["faded"]
 
 
 def test_fixes_that_flicker_before_they_are_lost_have_faded() -> None:
