@@ -6,7 +6,7 @@ home); critical 8 per cent or half an hour (SCRAM). Whoever is low is asked to c
 alert opens only if that did not help within 20 minutes, or if it is critical. The charger ends it, or a level well
 above low.
 
-Evidence: a low battery that its wearer mends within the grace is none of an operator's business (DOMAIN, feature 10).
+Evidence: a low battery that its wearer mends within the grace is none of an operator's business.
 Steps are whole per cent, so a rate is known after two of them; temperature and age of the cell are not looked at.
 Cost: about 0.1 µs a
 reading; 20 bytes a wearer.

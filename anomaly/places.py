@@ -44,10 +44,10 @@ _COMMON: Final = 1.0 / 1000.0
 _MUCH: Final = 4096.0
 """Readings after which a slot forgets half: three days of minutes of one person."""
 _KNOWN: Final = 5.0
-LONGEST_S: Final = 3_600.0
+LONGEST_S: Final = 7_200.0
 LONGEST_KNOWN_S: Final = 43_200.0
-"""However poor a place, it explains no more than an hour, what the most patient plan allows anyway; where five gaps
-are known (a mine, a works in a gorge), no more than a shift with its overtime."""
+"""However poor a place, it explains no more than two hours, within which programmes visit after a tamper (Colorado);
+where five gaps are known (a mine, a works in a gorge), no more than a shift with its overtime."""
 _UPPER: Final = 1.64
 """Standard deviations: nine in ten are back by then."""
 _PRIOR_SD: Final = float(np.log(2.0))

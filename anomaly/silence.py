@@ -2,7 +2,7 @@
 
 A band may be silent for as long as its plan says; longer where its own network is poor (twice the gap that it
 exceeds about once a day) and where bands usually fall silent and come back (``anomaly.places``: learned from gaps
-that the band recorded), but for no more than an hour, and at a well-known place a shift. An alert begins at medium
+that the band recorded), but for no more than two hours, and at a well-known place a shift. An alert begins at medium
 priority and says when bands are usually back; it becomes high when the law's own clock strikes: 24 hours, ten days,
 thirty.
 
@@ -11,7 +11,7 @@ band turns out to have recorded all along, only the network was silent: retracte
 explains a silence is fixed with the last word, so the moment it rings does not depend on who asks when.
 
 Evidence: one programme had 56,853 such losses of 895 people in a month, two a wearer-day, and jailed people for
-them (Wisconsin, DOMAIN K8, K9). It does not tell a switched-off band from a broken one, nor a jammer from a cellar,
+them (Wisconsin 2013, 2017). It does not tell a switched-off band from a broken one, nor a jammer from a cellar,
 and does not hear the last will yet. What was learned from other bands, one band's readings cannot re-derive.
 Cost: about 0.1 µs a reading; 39 bytes a wearer.
 """
@@ -31,7 +31,7 @@ from schemas.readings import Readings
 _DAY_MS: Final = 86_400_000
 _MARKS_MS: Final = (_DAY_MS, 10 * _DAY_MS, 30 * _DAY_MS)
 """A day: the search that the law wants at once must be on record by then (an alarm is stale after it, ISA-18.2). Ten
-days and a month out of supervision are steps of the law's ladder, as far as we know (DOMAIN L8, unconfirmed)."""
+days and a month out of supervision are steps of the law's ladder, as far as we know (unconfirmed)."""
 _LAW: Final = "社区矫正法第三十条"
 """Whoever has lost contact is searched for at once, and the police help (Art. 30)."""
 _TAIL: Final = 0.001

@@ -52,7 +52,7 @@ def test_a_gap_at_a_place_stayed_in_for_days_explains_nothing() -> None:
     assert usual_at(gaps(table, TOWN, 100, 100), TOWN) > 0.0
 
 
-def test_a_place_hardly_known_explains_an_hour_and_a_known_one_no_more_than_a_shift() -> None:
+def test_a_place_hardly_known_explains_two_hours_and_a_known_one_no_more_than_a_shift() -> None:
     assert usual_at(gaps(fresh(), VALLEY, 300), VALLEY) == LONGEST_S
     assert LONGEST_S < usual_at(gaps(fresh(), VALLEY, *[300.0] * 6), VALLEY) <= LONGEST_KNOWN_S
 
