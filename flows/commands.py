@@ -15,6 +15,7 @@ from typing import Any, Final, Self
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from anomaly.prompt import VALID_MS, Nudge, Prompt
 from flows.judge import in_event_order
 from flows.rules import ShardRules
 from geo.sampling import Ask, Sampling, SamplingConfig
@@ -27,6 +28,8 @@ from store.commands import CommandLog
 from store.errors import StoreError
 
 _log: Final = structlog.get_logger(__name__)
+CHARGE: Final = "请充电"
+"""What a band with a display shows while it vibrates."""
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _AT_ONCE: Final = 500
 _EVERY_S: Final = 1.0
@@ -76,6 +79,51 @@ class Sampler:
             # A release makes sense for as long as the plan that it ends may last.
             expires_ms=ask.at_ms + round(self.sampling.config.valid_s * 1000.0),
             reason=ask.reason.value,
+        )
+
+
+@dataclass(slots=True)
+class Prompter:
+    """The prompts of one shard and what it remembers: a band that runs low asks its own wearer first."""
+
+    wearers: WearerRules
+    prompt: Prompt
+    table: Table
+
+    @classmethod
+    def new(cls, rules: ShardRules, snapshot: Mapping[str, Any] | None = None) -> Self:
+        """With the memory of a snapshot; without one it may ask once more."""
+        prompt = Prompt(rules.wearers.keys, rules.thresholds)
+        made = cls(rules.wearers, prompt, Table.new(prompt.keys, prompt.columns))
+        if snapshot is not None:
+            made.table.inherit(Table.restore(snapshot))
+        return made
+
+    def adopt(self, rules: ShardRules) -> Self:
+        """The same under other rules: whoever is still judged keeps what is known of them."""
+        return type(self).new(rules, self.snapshot())
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.table.snapshot()
+
+    def ask(self, readings: Readings) -> list[DeviceCommand]:
+        """What a batch makes us ask of wearers, in event order."""
+        steps = in_event_order(self.wearers, readings)
+        nudges = [nudge for rows, step in steps for nudge in self.prompt.decide(self.table, rows, step)]
+        return [self._command(nudge) for nudge in nudges]
+
+    def _command(self, nudge: Nudge) -> DeviceCommand:
+        org, device = self.wearers.org[nudge.row], self.wearers.device[nudge.row]
+        identity = command_id(org, device, nudge.at_ms, CommandType.VIBRATE)
+        return DeviceCommand(
+            command=Command(id=str(identity), type=CommandType.VIBRATE, text=CHARGE),
+            org=org,
+            device=device,
+            device_no=int(self.wearers.device_no[nudge.row]),
+            asked_ms=nudge.at_ms,
+            expires_ms=nudge.at_ms + VALID_MS,
+            reason=nudge.reason.value,
         )
 
 
