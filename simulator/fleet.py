@@ -27,7 +27,7 @@ from simulator.script import Cast, Incident, Trip, plan
 from simulator.spoofing import Spoofing
 from simulator.terrain import DEAD_ZONES, TUNNELS, Disc, within
 from simulator.truth import ZoneTruth, contexts, scripted
-from simulator.weekly import WEEK_MIN, local_minute, offset_min
+from simulator.weekly import local_minute, offset_min
 
 BLOCK_READINGS: Final = 250_000
 """Bands x steps played at once: enough that numpy's fixed costs vanish, little enough that memory stays flat."""
@@ -65,7 +65,7 @@ class Fleet:
         self._local_min = self._local_offsets(registry)
         start_hour = float(self._hours(np.zeros((n, 1))).mean())
         self._start_hour = start_hour
-        fences = Fences.of(self.roster, registry.schedules, start_ms)
+        fences = Fences.of(self.roster, registry.schedules, start_ms, registry.calendars)
         self._fences = fences
         confined = _confined(fences, n)
         curfewed = np.isin(np.arange(n), list(rows_with(fences, ZoneKind.CURFEW)))
@@ -279,7 +279,7 @@ class Fleet:
 
 def _confined(fences: Fences, n: int) -> NDArray[np.bool_]:
     """Wearers whose curfew never ends."""
-    always = [k < 0 or bool(fences.weekly[k].minutes.sum() == WEEK_MIN) for k in fences.schedule.tolist()]
+    always = [k < 0 or fences.weekly[k].always for k in fences.schedule.tolist()]
     flags = np.zeros(n, np.bool_)
     for pair, whole_week in zip(fences.pairs, always, strict=True):
         flags[pair.row] |= whole_week and pair.zone.kind is ZoneKind.CURFEW
