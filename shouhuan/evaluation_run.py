@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -28,7 +28,7 @@ from evaluation.realism.report import realism_report
 from evaluation.stored import store, worse
 from evaluation.table import print_table
 from schemas.readings import Readings
-from shouhuan.cases import Given, Played, Recorded, Source
+from shouhuan.cases import Given, Loop, Played, Recorded, Source
 from shouhuan.clock import now
 from shouhuan.evaluate import Request, evaluate
 from shouhuan.settings import Settings
@@ -67,6 +67,7 @@ class EvaluationOptions:
     restart: bool
     curves: bool
     realism: bool
+    sampling: bool
 
 
 def run(settings: Settings, options: EvaluationOptions, out: Console, err: Console) -> int:
@@ -91,7 +92,7 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
         scenario = read_scenario(options.scenario)
         if options.seed is not None:
             scenario = msgspec.structs.replace(scenario, seed=options.seed)
-        sources.append(Played(scenario))
+        sources.append(Played(scenario, Loop.CLOSED if options.sampling else None))
     if options.capture is not None:
         if options.truth is None or options.registry is None:
             raise typer.BadParameter("a capture needs --truth and --registry")
@@ -100,6 +101,8 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
         )
     if options.recordings is not None:
         sources += [Given(case) for case in injected_cases(options.recordings, options.seed or 1)]
+    if options.sampling and options.scenario is None:
+        raise typer.BadParameter("--sampling commands simulated bands: give their --scenario")
     if not sources:
         raise typer.BadParameter("give --scenario, --capture or --recordings")
     if options.realism and options.recordings is None:
@@ -128,6 +131,7 @@ def _request(source: Source, options: EvaluationOptions) -> Request:
         restart=options.restart,
         curves=options.curves and not isinstance(source, Given),
         exhibits=EXHIBITS if options.html else 0,
+        without=replace(source, loop=Loop.OPEN) if isinstance(source, Played) and source.loop else None,
     )
 
 
