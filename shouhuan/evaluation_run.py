@@ -25,6 +25,7 @@ from evaluation.page import as_html
 from evaluation.realism.days import day_samples
 from evaluation.realism.report import as_markdown as realism_markdown
 from evaluation.realism.report import realism_report
+from evaluation.sampling_table import print_sampling
 from evaluation.stored import store, worse
 from evaluation.table import print_table
 from schemas.readings import Readings
@@ -78,6 +79,8 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
         with _bar(err) as on_share:
             evaluations.append(evaluate(_request(source, options), on_share))
         print_table(evaluations[-1], wide)
+        if evaluations[-1].sampling is not None:
+            print_sampling(evaluations[-1].sampling, wide)
     _write(options, evaluations)
     complaints = [said for one in evaluations for said in _complaints(options, one)]
     for complaint in complaints:
