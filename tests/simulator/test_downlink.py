@@ -13,7 +13,7 @@ from tests.simulator.watched import MONDAY_MS, only
 STEPS_S = np.arange(8)[None, :] * 15.0
 ALWAYS = np.ones((1, 8), np.bool_)
 ROW = 3
-OPTIONS = Options(seed=7, interval_s=60.0, step_s=15.0, duration_s=21_600.0, incidents=False)
+OPTIONS = Options(seed=7, interval_s=60.0, step_s=15.0, duration_s=7_200.0, incidents=False)
 OUTAGES = Faults(outages_per_day=20.0, reboots_per_day=5.0, clock_steps_per_day=1.0)
 
 
@@ -55,7 +55,7 @@ def commanded(registry: Registry, orders: list[Order], options: Options = OPTION
     fleet = Fleet(options, registry, start_ms=MONDAY_MS, commanded=True)
     for each in orders:
         fleet.send(each)
-    return fleet, Reports.concat(list(fleet.reports(OPTIONS.duration_s or 0.0, every_s=60.0)))
+    return fleet, Reports.concat(list(fleet.reports(options.duration_s or 0.0, every_s=60.0)))
 
 
 def gaps_s(reports: Reports, from_s: float, to_s: float) -> list[float]:
@@ -67,7 +67,7 @@ def test_a_band_is_fast_from_when_it_heard_until_its_plan_ends_and_then_as_it_wa
     fleet, told = commanded(town_of_forty, [order(1_000.0, 1_900.0, 1_900.0, ROW)])
     assert set(gaps_s(told, 0.0, 990.0)) == {60.0}
     assert set(gaps_s(told, 1_010.0, 1_900.0)) == {15.0}
-    assert set(gaps_s(told, 1_960.0, 21_600.0)) == {60.0}
+    assert set(gaps_s(told, 1_960.0, 7_200.0)) == {60.0}
     assert fleet.obedience.fast_s[ROW] == pytest.approx(900.0, abs=16)
     assert fleet.obedience.beyond_plan.sum() == fleet.obedience.beyond_plan[ROW] == pytest.approx(45, abs=1)
 
@@ -75,12 +75,12 @@ def test_a_band_is_fast_from_when_it_heard_until_its_plan_ends_and_then_as_it_wa
 def test_a_release_ends_a_plan_at_once(town_of_forty: Registry) -> None:
     release = order(1_200.0, 1_200.0, 2_100.0, ROW)
     _, told = commanded(town_of_forty, [order(1_000.0, 1_900.0, 1_900.0, ROW), release])
-    assert set(gaps_s(told, 1_270.0, 21_600.0)) == {60.0}
+    assert set(gaps_s(told, 1_270.0, 7_200.0)) == {60.0}
 
 
 def test_what_is_reported_beyond_the_plan_costs_battery_and_nothing_else_changes(town_of_forty: Registry) -> None:
-    plans = [order(600.0 + 900.0 * n, 1_500.0 + 900.0 * n, 1_500.0 + 900.0 * n, ROW) for n in range(20)]
-    faulty = replace(OPTIONS, faults=OUTAGES)
+    plans = [order(60.0 + 900.0 * n, 960.0 + 900.0 * n, 960.0 + 900.0 * n, ROW) for n in range(20)]
+    faulty = replace(OPTIONS, faults=OUTAGES, duration_s=18_000.0)
     (_, without), (_, told) = (commanded(town_of_forty, orders, faulty) for orders in ([], plans))
     by_plan = np.isin(told.time_ms + told.row * 10**12, without.time_ms + without.row * 10**12)
     assert set(told.row[~by_plan].tolist()) == {ROW}
