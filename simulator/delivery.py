@@ -49,6 +49,16 @@ class Block:
     connected: NDArray[np.bool_]
     powered: NDArray[np.bool_]
 
+    def by_step(self) -> "Block":
+        """The same laid out step by step in memory, for whoever takes few steps at a time."""
+        return Block(
+            first_step=self.first_step,
+            times_s=np.asfortranarray(self.times_s),
+            columns={name: np.asfortranarray(column) for name, column in self.columns.items()},
+            connected=np.asfortranarray(self.connected),
+            powered=np.asfortranarray(self.powered),
+        )
+
 
 class Delivery:
     """The bands' plans, clocks, memories and numbers; ``take`` turns measured steps into what reaches the broker.

@@ -127,6 +127,7 @@ class Fleet:
             block = self.play(min(self._block_steps(), total - self._next_step))
             steps = block.times_s.shape[1]
             each = steps if every_s is None else max(1, round(every_s / self.dt_s))
+            block = block if every_s is None else block.by_step()
             for first in range(0, steps, each):
                 last = min(first + each, steps)
                 ends = self._next_step >= total and last == steps
