@@ -90,6 +90,8 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
 
 def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]:
     """Everything that was asked for, in the order: scenario, capture, recordings."""
+    if options.sampling and options.scenario is None:
+        raise typer.BadParameter("--sampling commands simulated bands: give their --scenario")
     sources: list[Source] = []
     if options.scenario is not None:
         scenario = read_scenario(options.scenario)
@@ -104,8 +106,6 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
         )
     if options.recordings is not None:
         sources += [Given(case) for case in injected_cases(options.recordings, options.seed or 1)]
-    if options.sampling and options.scenario is None:
-        raise typer.BadParameter("--sampling commands simulated bands: give their --scenario")
     if not sources:
         raise typer.BadParameter("give --scenario, --capture or --recordings")
     if options.realism and options.recordings is None:
