@@ -12,6 +12,7 @@ from datetime import datetime
 from threading import Event, Thread
 from typing import Any, Final, Self
 
+import numpy as np
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
@@ -61,8 +62,9 @@ class Sampler:
         return self.table.snapshot()
 
     def ask(self, readings: Readings) -> list[DeviceCommand]:
-        """What a batch makes us ask of bands, in event order."""
-        steps = in_event_order(self.wearers, readings)
+        """What a batch makes us ask of bands, in event order; a backlog says nothing about now, and costs nothing."""
+        live = readings.ingest_ms - readings.event_ms <= self.sampling.config.live_s * 1000.0
+        steps = in_event_order(self.wearers, readings.take(np.flatnonzero(live)))
         asks = [ask for rows, step in steps for ask in self.sampling.decide(self.table, rows, step)]
         return [self._command(ask) for ask in asks]
 
