@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.episode import ONSET_COLUMN, end_all, end_where, number, open_where
-from anomaly.places import NOWHERE, PLACE_COLUMNS, Floats, cell_of, learn, see, slot_of, usual_s
+from anomaly.places import NOWHERE, PLACE_COLUMNS, Floats, cell_of, learn, see, settle, slot_of, usual_s
 from schemas.alerts import AlertCode
 from schemas.judging import Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
@@ -106,6 +106,11 @@ class NoFix(Detector):
         self._learn(table, rows, fresh & (blind_s >= _LEARNS_S), blind_s, part)
         self._note(table, rows, step, fresh, placed, (blind_s, vague_s), half)
         return verdicts
+
+    def tick(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:  # noqa: ARG002 - its clocks run with readings
+        """Believe what was learned of places."""
+        settle(table)
+        return []
 
     def retire(self, table: Table, gone: Rows, now_ms: int) -> list[Verdict]:
         """Clear what is open for bands no longer judged."""

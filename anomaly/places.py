@@ -10,7 +10,9 @@ teaches nobody patience.
 
 Cells are hashed into ``SLOTS`` places without a check: two that meet share their counts, and since most cells have
 readings and few have gaps, what they share is mostly impatience. A slot that has seen much is halved, so old gaps
-are forgotten. 256 KiB a shard; a reading costs about 20 ns. It knows no roads and no floors of a building.
+are forgotten. What is learned is believed from the next tick on (``settle``): until then it would depend on how
+readings were cut into batches what one band knows of another. 512 KiB a shard; a reading costs about 20 ns. It knows
+no roads and no floors of a building.
 """
 
 from typing import Final
@@ -31,9 +33,9 @@ _BITS: Final = 14
 SLOTS: Final = 1 << _BITS
 """A county of 10,000 km² has 145,000 cells, of which a shard's wearers visit some thousands."""
 
-PLACE_COLUMNS: Final[Columns] = {
-    name: Common(np.float32, 0.0, SLOTS) for name in ("place_seen", "place_gaps", "place_sum", "place_squares")
-}
+_BELIEVED: Final = ("place_seen", "place_gaps", "place_sum", "place_squares")
+_FRESH: Final = tuple(f"fresh_{name}" for name in _BELIEVED)
+PLACE_COLUMNS: Final[Columns] = {name: Common(np.float32, 0.0, SLOTS) for name in (*_BELIEVED, *_FRESH)}
 
 _CELL_DEG: Final = 0.0025
 """A block: wide enough to hold the rim of a dead zone with its neighbours, narrow enough to part it from a home."""
@@ -76,11 +78,7 @@ def slot_of(cells: Cells, part: int | NDArray[np.int64] = 0) -> Slots:
 
 def see(table: Table, slots: Slots) -> None:
     """Count a reading in each slot."""
-    seen = table.common["place_seen"]
-    np.add.at(seen, slots, np.float32(1.0))
-    full = np.unique(slots[seen[slots] > _MUCH])
-    for name in PLACE_COLUMNS:
-        table.common[name][full] *= np.float32(0.5)
+    np.add.at(table.common["fresh_place_seen"], slots, np.float32(1.0))
 
 
 def learn(table: Table, cells: Cells, gap_s: Floats, part: int | NDArray[np.int64] = 0) -> None:
@@ -93,8 +91,20 @@ def learn(table: Table, cells: Cells, gap_s: Floats, part: int | NDArray[np.int6
     parts = np.broadcast_to(np.asarray(part), cells.shape)[known][:, None]
     slots = slot_of(nearby, parts)
     log_s = np.broadcast_to(np.log(gap_s[known])[:, None], slots.shape)
-    for name, amount in (("place_gaps", np.ones_like(log_s)), ("place_sum", log_s), ("place_squares", log_s**2)):
+    for name, amount in zip(_FRESH[1:], (np.ones_like(log_s), log_s, log_s**2), strict=True):
         np.add.at(table.common[name], slots, amount.astype(np.float32))
+
+
+def settle(table: Table) -> None:
+    """Believe what was learned since the last time."""
+    if not any(table.common[name].any() for name in _FRESH):
+        return
+    for believed, fresh in zip(_BELIEVED, _FRESH, strict=True):
+        table.common[believed] += table.common[fresh]
+        table.common[fresh][:] = 0.0
+    full = table.common["place_seen"] > _MUCH
+    for believed in _BELIEVED:
+        table.common[believed][full] *= np.float32(0.5)
 
 
 def usual_s(table: Table, slots: Slots) -> Floats:
@@ -106,6 +116,7 @@ def usual_s(table: Table, slots: Slots) -> Floats:
     [0.0]
     >>> for _ in range(20):
     ...     learn(table, tunnel, np.array([600.0], np.float32))
+    >>> settle(table)
     >>> usual_s(table, slot_of(tunnel)).round().tolist()
     [914.0]
     """

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.episode import ONSET, ONSET_COLUMN, end_all, end_where, open_where
-from anomaly.places import LONGEST_KNOWN_S, LONGEST_S, PLACE_COLUMNS, cell_of, learn, see, slot_of, usual_s
+from anomaly.places import LONGEST_KNOWN_S, LONGEST_S, PLACE_COLUMNS, cell_of, learn, see, settle, slot_of, usual_s
 from schemas.alerts import AlertCode, Priority, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Times, Verdict
 from schemas.readings import Readings
@@ -83,7 +83,7 @@ class Silence(Detector):
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Let the time until this message pass, then note it; an open alert ends or turns out untrue."""
-        verdicts = self.tick(table, rows, step.ingest_ms)
+        verdicts = self._ring(table, rows, step.ingest_ms)
         heard, spoken = table["heard_ms"][rows], table["spoken_ms"][rows]
         silent_ms = np.where(heard == NEVER, 0, step.ingest_ms - heard)
         recorded = step.event_ms - spoken <= self.silence_after_ms[rows]
@@ -95,6 +95,11 @@ class Silence(Detector):
         return verdicts
 
     def tick(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:
+        """Ring for each row whose time is up, and believe what was learned of places."""
+        settle(table)
+        return self._ring(table, rows, now_ms)
+
+    def _ring(self, table: Table, rows: Rows, now_ms: Times) -> list[Verdict]:
         """Ring for each row whose time is up; a band never heard of is not silent but unknown."""
         heard = table["heard_ms"][rows]
         late = np.flatnonzero((heard != NEVER) & (heard + self.silence_after_ms[rows] <= now_ms))

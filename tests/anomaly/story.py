@@ -21,6 +21,7 @@ class Story:
         self.verdicts: list[Verdict] = []
 
     def says(self, minute: float, *, late_min: float = 0.0, at: tuple[float, float] = HOME, **columns: Any) -> "Story":
+        self.wait(minute + late_min)
         event_ms = START_MS + round(minute * 60_000)
         said = {"lat": at[0], "lon": at[1], "accuracy_m": 8.0, "age_s": 0.0} | columns
         step = Readings.of(

@@ -5,7 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from anomaly.places import LONGEST_KNOWN_S, LONGEST_S, PLACE_COLUMNS, SLOTS, cell_of, learn, see, slot_of, usual_s
+from anomaly.places import (
+    LONGEST_KNOWN_S,
+    LONGEST_S,
+    PLACE_COLUMNS,
+    SLOTS,
+    cell_of,
+    learn,
+    see,
+    settle,
+    slot_of,
+    usual_s,
+)
 from schemas.judging import Table
 
 VALLEY, TOWN = (26.5312, 101.7112), (26.5812, 101.7112)
@@ -26,12 +37,22 @@ def usual_at(table: Table, place: tuple[float, float], part: int = 0) -> float:
 def gaps(table: Table, place: tuple[float, float], *minutes: float, part: int = 0) -> Table:
     for one in minutes:
         learn(table, cell(place), np.array([one * 60.0], np.float32), part)
+    settle(table)
     return table
 
 
 def seen(table: Table, place: tuple[float, float], times: int) -> Table:
     see(table, np.repeat(slot_of(cell(place)), times))
+    settle(table)
     return table
+
+
+def test_what_is_learned_is_not_believed_before_time_passes() -> None:
+    table = fresh()
+    learn(table, cell(VALLEY), np.array([1200.0], np.float32))
+    assert usual_at(table, VALLEY) == 0.0
+    settle(table)
+    assert usual_at(table, VALLEY) > 1200.0
 
 
 def test_one_gap_explains_others_there_and_nearby_but_not_elsewhere() -> None:
