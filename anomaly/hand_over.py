@@ -66,7 +66,7 @@ class Decided:
 
 
 def hold_trials(
-    table: Table, rows: Rows, *, rate: Floats, resting: Flags, returned: Flags, now_s: NDArray[Any], threshold: float
+    table: Table, rows: Rows, *, rate: Floats, resting: Flags, returned: Flags, now_s: NDArray[Any], threshold: Floats
 ) -> Decided:
     """Begin a trial where a pulse has returned, weigh resting rates, end what is decided or too old; else learn.
 
@@ -83,7 +83,7 @@ def hold_trials(
     slower = _sum(table["slower"][mine], before - seen, own - seen, weight)
     beats, lasted_s = np.maximum(faster, slower), now_s[at].astype(np.float64) - gap_s
     late = lasted_s > MOST_TRIAL_S
-    other = resting[at] & (beats >= threshold * BEATS_A_LOG_ODD) & (lasted_s >= LEAST_TRIAL_S) & ~late
+    other = resting[at] & (beats >= threshold[at] * BEATS_A_LOG_ODD) & (lasted_s >= LEAST_TRIAL_S) & ~late
     over = other | late
     table["gap_s"][mine] = np.where(over, 0, gap_s)
     table["faster"][mine], table["slower"][mine] = faster, slower
@@ -99,7 +99,7 @@ def hold_trials(
             "own_bpm": number(own[place]),
             "lasted_s": int(lasted_s[place]),
             "score_log_odds": number(beats[place] / BEATS_A_LOG_ODD, 2),
-            "threshold": threshold,
+            "threshold": number(threshold[n], 2),
         }
 
     return Decided(at[other], gap_s[other].astype(np.int64) * 1000, evidence)

@@ -56,9 +56,10 @@ _MOST: Final = 65_535.0
 class NoFix(Detector):
     """Rings when a band has been blind or vague for too long; a fresh fix within a kilometre ends it.
 
-    Nobody is expected to be seen more often than to be heard: ``silence_after_ms`` (one a row) is the least allowance.
+    Nobody is expected to be seen more often than to be heard: ``silence_after_ms`` (one a row) is the least allowance;
+    ``patience`` (one a row) multiplies all of them.
 
-    >>> no_fix = NoFix(np.array([1]), np.array([600_000]))
+    >>> no_fix = NoFix(np.array([1]), np.array([600_000]), np.ones(1, np.float32))
     >>> table = Table.new(no_fix.keys, no_fix.columns)
     >>> for minute in range(5, 60, 5):
     ...     lat = 26.58 if minute <= 15 else float("nan")
@@ -70,6 +71,7 @@ class NoFix(Detector):
 
     keys: NDArray[np.int64] = field()
     silence_after_ms: Times
+    patience: NDArray[np.float32]
     thresholds: Thresholds = field(default_factory=Thresholds)
     name: str = AlertCode.DEVICE_NO_FIX.value
 
@@ -133,7 +135,10 @@ class NoFix(Detector):
         usually_s = usual_s(table, slot_of(table["cell"][rows[at]], part[at]))
         allowed_s[at] = np.maximum(allowed_s[at], usually_s)
         plan_s = self.silence_after_ms[rows] / 1000.0
-        return np.maximum(allowed_s, plan_s).astype(np.float32) * np.float32(self.thresholds.no_fix_scale)
+        return np.maximum(allowed_s, plan_s).astype(np.float32) * self._scale(rows)
+
+    def _scale(self, rows: Rows) -> Floats:
+        return self.patience[rows] * np.float32(self.thresholds.no_fix_scale)
 
     def _ring(
         self,
@@ -145,7 +150,7 @@ class NoFix(Detector):
         allowed_s: Floats,
     ) -> list[Verdict]:
         blind_s, vague_s = clocks_s
-        vague_allowed_s = np.maximum(allowed_s, np.float32(_VAGUE_S * self.thresholds.no_fix_scale))
+        vague_allowed_s = np.maximum(allowed_s, np.float32(_VAGUE_S) * self._scale(rows))
         at_once = _at_once(table, rows)
         too_blind, too_vague = lacking[0] & (blind_s >= allowed_s), lacking[1] & (vague_s >= vague_allowed_s)
 

@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.episode import ONSET, ONSET_COLUMN, Evidence, number
-from anomaly.hand_over import TRIAL_COLUMNS, Flags, hold_trials
+from anomaly.hand_over import TRIAL_COLUMNS, Flags, Floats, hold_trials
 from anomaly.quality import trusted
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Verdict
@@ -89,7 +89,9 @@ REMOVED, HANDED_OVER = "removed", "handed_over"
 class OffBody(Detector):
     """Rings when the band has been taken off with its strap closed, or went to another body.
 
-    >>> off_body = OffBody(np.array([1]))
+    ``patience`` (one a row) multiplies what evidence must reach.
+
+    >>> off_body = OffBody(np.array([1]), np.ones(1, np.float32))
     >>> table = Table.new(off_body.keys, off_body.columns)
     >>> rates, temperatures = [66, 67, 0, 0, 0, 0], [33.2, 33.2, 33.0, 32.4, 31.8, 31.3]
     >>> for minute, (rate, skin) in enumerate(zip(rates, temperatures)):
@@ -101,6 +103,7 @@ class OffBody(Detector):
     """
 
     keys: NDArray[np.int64] = field()
+    patience: NDArray[np.float32]
     thresholds: Thresholds = field(default_factory=Thresholds)
     name: str = AlertCode.DEVICE_OFF_BODY.value
 
@@ -147,7 +150,7 @@ class OffBody(Detector):
         fall_c = worn_c - heard.skin_c - DRIFT_C_PER_S * np.minimum(without_s, MOST_DRIFT_S)
         score = log_odds(fall_c, lasted_s)
         was_worn = table["pulse_s"][rows] > 0
-        decided = was_worn & (longer >= LEAST_READINGS) & (score >= self.thresholds.off_body_log_odds)
+        decided = was_worn & (longer >= LEAST_READINGS) & (score >= self._threshold(rows))
 
         def evidence(n: int) -> dict[str, Any]:
             return {
@@ -158,7 +161,7 @@ class OffBody(Detector):
                 "lasted_s": int(lasted_s[n]),
                 "readings": int(longer[n]),
                 "score_log_odds": number(score[n], 2),
-                "threshold": self.thresholds.off_body_log_odds,
+                "threshold": number(self._threshold(rows)[n], 2),
             }
 
         newly = np.flatnonzero(decided & (state != OFF))
@@ -174,6 +177,9 @@ class OffBody(Detector):
         table["run"][rows], table["run_s"][rows] = longer, run_s
         return verdicts, returned
 
+    def _threshold(self, rows: Rows) -> Floats:
+        return self.thresholds.off_body_log_odds * self.patience[rows]
+
     def _try(self, table: Table, rows: Rows, heard: "_Heard", returned: Flags) -> list[Verdict]:
         """Hold the rate since a gap against that before it."""
         decided = hold_trials(
@@ -183,7 +189,7 @@ class OffBody(Detector):
             resting=heard.pulse & heard.resting,
             returned=returned,
             now_s=heard.now_s,
-            threshold=self.thresholds.off_body_log_odds,
+            threshold=self._threshold(rows),
         )
 
         def evidence(n: int) -> dict[str, Any]:

@@ -1,11 +1,10 @@
 """A judge on trial: fed readings in the order in which they came, with a person who closes what only people close."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from heapq import heappop, heappush
 from itertools import pairwise
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -21,39 +20,25 @@ from flows.sites import concerns_sites
 from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition
 from schemas.judging import Release, Released
 from schemas.readings import Readings
-from schemas.registry import NumberedRegistry, Thresholds
+from schemas.registry import DIALS, AlertRule, NumberedRegistry
 
 TURN_MS: Final = 5 * 60_000
 """Readings are handed over in turns of so much receive time; the clock is told at the end of each."""
 
 
-@dataclass(frozen=True)
-class Setting:
-    """One setting of all detectors at once; ``patience`` multiplies how long silence may last."""
+class Setting(NamedTuple):
+    """All detectors with a dial at once, so many times as patient as the registry has them."""
 
     name: str = "as it runs"
-    thresholds: Thresholds = field(default_factory=Thresholds)
     patience: float = 1.0
 
 
 SETTINGS: Final = (
-    Setting("very eager", Thresholds(zone_scale=0.4, no_fix_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
-                                     heart_rate_evidence=2.0, nights_evidence=0.7,
-                                     spo2_evidence=4.0, temperature_evidence=1.5,
-                                off_body_log_odds=1.5, fall_log_odds=3.0, spoof_scale=0.4), 0.4),
-    Setting("eager", Thresholds(zone_scale=0.7, no_fix_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
-                                heart_rate_evidence=4.0, nights_evidence=1.3,
-                                spo2_evidence=8.0, temperature_evidence=3.0,
-                                off_body_log_odds=2.8, fall_log_odds=4.5, spoof_scale=0.7), 0.7),
-    Setting("patient", Thresholds(zone_scale=1.4, no_fix_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
-                                  heart_rate_evidence=10.0, nights_evidence=3.0,
-                                  spo2_evidence=20.0, temperature_evidence=7.0,
-                                off_body_log_odds=5.5, fall_log_odds=7.5, spoof_scale=1.6), 1.6),
-    Setting("very patient", Thresholds(zone_scale=2.5, no_fix_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
-                                       heart_rate_evidence=20.0, nights_evidence=5.0,
-                                       spo2_evidence=35.0, temperature_evidence=10.0,
-                                off_body_log_odds=7.5, fall_log_odds=9.0, spoof_scale=3.0), 3.0),
-)  # fmt: skip
+    Setting("very eager", 0.4),
+    Setting("eager", 0.7),
+    Setting("patient", 1.5),
+    Setting("very patient", 2.5),
+)
 """Beside the present one: what the same detectors would find at other prices."""
 
 
@@ -64,9 +49,9 @@ class Trial:
     """
 
     def __init__(self, numbered: NumberedRegistry, setting: Setting | None = None) -> None:
-        self._rules = _rules(numbered, setting or Setting())
+        self._rules = _rules(numbered, (setting or Setting()).patience)
         self._judge = Judge.new(self._rules)
-        self._outages = Outages(OutageConfig(least_nats=self._rules.thresholds.outage_nats))
+        self._outages = Outages(OutageConfig())
         self._ledger = Ledger()
         self._known_ms: dict[UUID, int] = {}
         self._closings: list[tuple[int, int, AlertCode, int]] = []
@@ -146,10 +131,11 @@ def turns(readings: Readings) -> Iterator[Readings]:
             yield readings.take(slice(first, last))
 
 
-def _rules(numbered: NumberedRegistry, setting: Setting) -> ShardRules:
-    rules = rules_by_shard(numbered, shards=1)[0]
-    patient_ms = (rules.wearers.silence_after_ms * setting.patience).astype(np.int64)
-    return replace(rules, wearers=replace(rules.wearers, silence_after_ms=patient_ms), thresholds=setting.thresholds)
+def _rules(numbered: NumberedRegistry, patience: float) -> ShardRules:
+    own = {rule.code: rule.patience for rule in numbered.registry.alert_rules}
+    turned = [AlertRule(code=code, patience=own.get(code, 1.0) * patience) for code in DIALS]
+    registry = msgspec.structs.replace(numbered.registry, alert_rules=turned)
+    return rules_by_shard(msgspec.structs.replace(numbered, registry=registry), shards=1)[0]
 
 
 def _known_ms(event: AlertEvent, readings: Readings | None, told_ms: int) -> int:

@@ -63,7 +63,9 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
     rows = sorted(worn, key=lambda pair: numbered.device_no[pair[0].id])
     interval_ms = {plan.grade: int(plan.interval_s * 1000) for plan in registry.plans}
     ahead_s = {org.id: _ahead_s(org.timezone) for org in registry.orgs}
-    silence_ms = {plan.grade: int(plan.silence_after_s * 1000) for plan in registry.plans}
+    thresholds = Thresholds().patient({rule.code: rule.patience for rule in registry.alert_rules})
+    silence_ms = {plan.grade: int(plan.silence_after_s * thresholds.silence_scale * 1000) for plan in registry.plans}
+    patience = {plan.grade: plan.patience for plan in registry.plans}
     wearers = WearerRules(
         version=numbered.version,
         device_no=np.array([numbered.device_no[device.id] for device, _ in rows], np.int32),
@@ -71,6 +73,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         interval_ms=np.array([interval_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         silence_after_ms=np.array([silence_ms.get(w.grade, FOREVER_MS) for _, w in rows], np.int64),
         ahead_s=np.array([ahead_s[device.org] for device, _ in rows], np.int32),
+        patience=np.array([patience.get(w.grade, 1.0) for _, w in rows], np.float32),
         device=tuple(device.id for device, _ in rows),
         wearer=tuple(wearer.id for _, wearer in rows),
         org=tuple(device.org for device, _ in rows),
@@ -89,7 +92,7 @@ def _rules(numbered: NumberedRegistry, worn: Sequence[tuple[Device, Wearer]]) ->
         rings=demands(lambda zone: zone.approach_m is not None),
         lingering=demands(lambda zone: zone.dwell_s is not None),
         orgs=Orgs.of(wearers.org, {org.id: org.parent for org in registry.orgs}),
-        thresholds=Thresholds(),
+        thresholds=thresholds,
     )
 
 

@@ -169,9 +169,16 @@ def is_new(table: Table, pairs: NDArray[np.intp], fix_ms: Times, age_s: NDArray[
 
 
 def update(
-    table: Table, pairs: NDArray[np.intp], wrong_side: NDArray[np.int8], fixes: Fixes, config: PresenceConfig
+    table: Table,
+    pairs: NDArray[np.intp],
+    wrong_side: NDArray[np.int8],
+    fixes: Fixes,
+    config: PresenceConfig,
+    patience: NDArray[np.float32] | float = 1.0,
 ) -> Weighed:
     """Let one new fix a pair speak (``is_new``); ``wrong_side`` is where the pair's zone does not want its wearer.
+
+    ``patience`` multiplies what evidence must reach for that.
 
     When the belief flips, the score is the evidence for it and ``since_s`` the onset: the second of the first fix of
     the run that flipped it.
@@ -209,7 +216,7 @@ def update(
     restarts |= table["since_s"][pairs] == 0
 
     towards = np.where(belief == UNKNOWN, UNKNOWN, 1 - belief)
-    rings_at = np.where(wrong_side == OUTSIDE, config.leave_threshold, config.enter_threshold)
+    rings_at = np.where(wrong_side == OUTSIDE, config.leave_threshold, config.enter_threshold) * patience
     threshold = np.where(towards == wrong_side, rings_at, config.threshold)
     flips = np.abs(evidence) >= threshold
     flipped_to = np.where(belief == UNKNOWN, evidence > 0, belief == INSIDE).astype(np.int8)

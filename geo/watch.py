@@ -48,12 +48,14 @@ class Heard(NamedTuple):
 class ZoneWatch(Detector):
     """``zone.exit``, ``zone.enter``, ``zone.curfew`` and ``leave.overstay`` for all wearers of a shard.
 
-    ``stale_after_ms`` (one a wearer) bounds how old a fix may be to open an alert when a window begins. Whoever is
-    outside when their leave ends did not leave: they are overdue.
+    ``stale_after_ms`` (one a wearer) bounds how old a fix may be to open an alert when a window begins,
+    ``patience`` (one a wearer) multiplies what evidence must reach for a breach. Whoever is outside when their leave
+    ends did not leave: they are overdue.
     """
 
     demands: Demands
     stale_after_ms: Times
+    patience: NDArray[np.float32]
     config: PresenceConfig = field(default_factory=PresenceConfig)
     crossing: CrossingConfig = field(default_factory=CrossingConfig)
     name: str = "zones"
@@ -98,7 +100,8 @@ class ZoneWatch(Detector):
         fixes = fixes if new.all() else fixes.take(new)
         verdicts += self._passing(table, told, told_ms, told_by, fixes)
         before = {name: table[name][told].copy() for name in OF_THE_FIX_BEFORE}
-        weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config)
+        patience = self.patience[self.demands.row[told]]
+        weighed = presence.update(table, told, self.demands.wrong_side[told], fixes, self.config, patience)
         heard = Heard(told, told_by, fixes, weighed, before)
         return verdicts + self._decide(table, pairs, at_ms, place, heard)
 

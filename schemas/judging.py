@@ -124,7 +124,8 @@ class Verdict(NamedTuple):
 class WearerRules:
     """What holds for each judged band, one row each, ordered by device number.
 
-    ``ahead_s``: by how much the standard time of its org is ahead of UTC.
+    ``ahead_s``: by how much the standard time of its org is ahead of UTC. ``patience``: how many times as much evidence
+    its wearer's grade asks of where it is and whether it is worn.
     """
 
     version: int
@@ -133,6 +134,7 @@ class WearerRules:
     interval_ms: NDArray[np.int64]
     silence_after_ms: NDArray[np.int64]
     ahead_s: NDArray[np.int32]
+    patience: NDArray[np.float32]
     device: tuple[str, ...] = ()
     wearer: tuple[str, ...] = ()
     org: tuple[str, ...] = ()

@@ -5,12 +5,15 @@ store loads, so a capture is judged by the same rules with or without a database
 shape; whether references resolve and the law is kept is ``store.registry_check``'s.
 """
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NamedTuple
 
 import msgspec
 from msgspec import Meta
+
+from schemas.alerts import AlertCode
 
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 Instant = Annotated[datetime, Meta(tz=True)]
@@ -249,20 +252,38 @@ class Contact(_Object, frozen=True, kw_only=True):
 
 
 class GradePlan(_Object, frozen=True, kw_only=True):
-    """What a grade asks of its bands: how often to report, how long silence may last."""
+    """What a grade asks of its bands: how often to report, how long silence may last, how sure an alert must be.
+
+    ``patience`` multiplies the thresholds of where a band is and whether it is worn. It leaves welfare alone: a body
+    is no more ill because of a grade.
+    """
 
     grade: Grade
     interval_s: Positive
     silence_after_s: Positive
+    patience: Positive = 1.0
 
 
 DEFAULT_PLANS: Final[tuple[GradePlan, ...]] = (
-    GradePlan(grade=Grade.RED, interval_s=60, silence_after_s=600),
-    GradePlan(grade=Grade.ORANGE, interval_s=60, silence_after_s=900),
+    GradePlan(grade=Grade.RED, interval_s=60, silence_after_s=600, patience=0.87),
+    GradePlan(grade=Grade.ORANGE, interval_s=60, silence_after_s=900, patience=0.93),
     GradePlan(grade=Grade.YELLOW, interval_s=60, silence_after_s=1200),
-    GradePlan(grade=Grade.BLUE, interval_s=120, silence_after_s=1800),
-    GradePlan(grade=Grade.GREEN, interval_s=300, silence_after_s=3600),
+    GradePlan(grade=Grade.BLUE, interval_s=120, silence_after_s=1800, patience=1.07),
+    GradePlan(grade=Grade.GREEN, interval_s=300, silence_after_s=3600, patience=1.13),
 )
+"""0.13 of a threshold of 6 is 0.8 in log odds: with red a true alarm is held to be 2.2 times as likely beforehand."""
+
+
+class AlertRule(_Object, frozen=True, kw_only=True):
+    """How sure an alert must be, and how many false ones a wearer-day are bearable.
+
+    ``patience`` multiplies the threshold of the code's detector; ``shouhuan calibrate`` sets it so that ``budget`` is
+    kept. What a detector finds under several codes goes by the first of them in ``DIALS``.
+    """
+
+    code: AlertCode
+    patience: Positive = 1.0
+    budget: Positive | None = None
 
 
 class Registry(_Object, frozen=True, kw_only=True):
@@ -281,6 +302,7 @@ class Registry(_Object, frozen=True, kw_only=True):
     leaves: list[Leave] = []
     contacts: list[Contact] = []
     plans: list[GradePlan] = msgspec.field(default_factory=lambda: list(DEFAULT_PLANS))
+    alert_rules: list[AlertRule] = []
 
 
 class NumberedRegistry(msgspec.Struct, frozen=True):
@@ -316,14 +338,14 @@ def epoch_ms(moment: datetime | None, otherwise: int = FOREVER_MS) -> int:
 
 
 class Thresholds(_Object, frozen=True, kw_only=True):
-    """Numbers of the first simple rules; per-grade calibration deepens them."""
+    """What each detector's score must reach, as it is set with nothing known of a fleet's own false alarms."""
 
     zone_scale: float = 1.0
     no_fix_scale: float = 1.0
+    silence_scale: float = 1.0
     battery_low_pct: float = 20.0
     battery_critical_pct: float = 8.0
     battery_clear_pct: float = 25.0
-    outage_nats: float = 14.0
     heart_rate_evidence: float = 6.0
     nights_evidence: float = 2.0
     spo2_evidence: float = 12.0
@@ -331,3 +353,33 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     off_body_log_odds: float = 4.0
     fall_log_odds: float = 6.0
     spoof_scale: float = 1.0
+
+    def patient(self, patience: Mapping[AlertCode, float]) -> "Thresholds":
+        """The same where the codes of ``DIALS`` ask so many times as much.
+
+        >>> Thresholds().patient({AlertCode.VITALS_FALL: 1.5}).fall_log_odds
+        9.0
+        """
+        changed = {name: getattr(self, name) * by for code, by in patience.items() for name in DIALS[code].fields}
+        return msgspec.structs.replace(self, **changed)
+
+
+class Dial(NamedTuple):
+    """What turns a detector between eager and patient: thresholds, and all codes under which it tells what it finds."""
+
+    fields: tuple[str, ...]
+    codes: tuple[AlertCode, ...]
+
+
+DIALS: Final[Mapping[AlertCode, Dial]] = {
+    AlertCode.ZONE_EXIT: Dial(("zone_scale",), (AlertCode.ZONE_EXIT, AlertCode.ZONE_ENTER, AlertCode.ZONE_CURFEW)),
+    AlertCode.DEVICE_SILENCE: Dial(("silence_scale",), (AlertCode.DEVICE_SILENCE,)),
+    AlertCode.DEVICE_NO_FIX: Dial(("no_fix_scale",), (AlertCode.DEVICE_NO_FIX,)),
+    AlertCode.DEVICE_OFF_BODY: Dial(("off_body_log_odds",), (AlertCode.DEVICE_OFF_BODY,)),
+    AlertCode.DEVICE_SPOOF: Dial(("spoof_scale",), (AlertCode.DEVICE_SPOOF,)),
+    AlertCode.VITALS_HEART_RATE: Dial(("heart_rate_evidence", "nights_evidence"), (AlertCode.VITALS_HEART_RATE,)),
+    AlertCode.VITALS_SPO2: Dial(("spo2_evidence",), (AlertCode.VITALS_SPO2,)),
+    AlertCode.VITALS_TEMPERATURE: Dial(("temperature_evidence",), (AlertCode.VITALS_TEMPERATURE,)),
+    AlertCode.VITALS_FALL: Dial(("fall_log_odds",), (AlertCode.VITALS_FALL,)),
+}
+"""By the code that names it. Strap, case, SOS and battery have none: what a band says of itself is no estimate."""

@@ -202,6 +202,32 @@ def evaluate(
 
 
 @app.command()
+def calibrate(
+    scenario: Annotated[str | None, typer.Option(help="Calibrate on this scenario instead of the journal.")] = None,
+    capture: Annotated[Path | None, typer.Option(help="Or on this capture; give --truth and --registry.")] = None,
+    truth: Annotated[Path | None, typer.Option(help="What really happened in the capture, as JSON lines.")] = None,
+    registry: Annotated[Path | None, typer.Option(help="The registry file to judge the capture by.")] = None,
+    rules: Annotated[Path | None, typer.Option(help="A registry file with other alert_rules to try.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the new alert_rules as a registry file.")] = None,
+    *,
+    apply: Annotated[bool, typer.Option(help="Set them in the database; in force within two seconds.")] = False,
+) -> None:
+    """Set how sure each alert must be so that its budget of false ones is kept, from what the database has stored.
+
+    Example: `shouhuan calibrate --out rules.yaml`
+    """
+    from shouhuan.calibrate import CalibrationOptions, run
+    from shouhuan.doctor import require
+
+    settings = _settings()
+    if scenario is None and capture is None:
+        require(settings, "database")
+    options = CalibrationOptions(scenario, capture, truth, registry, rules, out, apply)
+    with _for_people():
+        raise typer.Exit(run(settings, options, _out, _err))
+
+
+@app.command()
 def migrate() -> None:
     """Bring the database's schema up to date; safe to run at any time, by several at once."""
     from shouhuan.doctor import require

@@ -76,7 +76,7 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
     evaluations = []
     wide = out if out.is_terminal else Console(width=WIDE)
     for source in _sources(settings, options):
-        with _bar(err) as on_share:
+        with progress_bar(err) as on_share:
             evaluations.append(evaluate(_request(source, options), on_share))
         print_table(evaluations[-1], wide)
         if evaluations[-1].sampling is not None:
@@ -190,7 +190,8 @@ def _complaints(options: EvaluationOptions, one: Evaluation) -> Iterator[str]:
 
 
 @contextmanager
-def _bar(console: Console) -> Iterator[Callable[[float], None]]:
+def progress_bar(console: Console) -> Iterator[Callable[[float], None]]:
+    """How much has been judged, on a terminal; hears shares from 0 to 1."""
     columns = (TextColumn("[bold]{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task("judging", total=1.0)

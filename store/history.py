@@ -4,6 +4,7 @@ What ``shouhuan explain`` re-derives a verdict from. Answers are those of one co
 decides, and nothing but the audit is written.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
@@ -25,6 +26,9 @@ from store.registry_tables import TABLES, Current, document
 
 CLOCK_AHEAD: Final = timedelta(days=1)
 """No reading is stored whose band's clock was further ahead of ours."""
+
+
+_BATCHES_AT_ONCE: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,6 +161,20 @@ def releases_of(connection: Connection, device_no: int, since: datetime, until: 
     """What people closed of a band's alerts within a span, oldest first."""
     rows = connection.execute(_RELEASES, (device_no, since, until)).fetchall()
     return [TimedRelease(at, Released(number, AlertCode(code), onset_ms)) for at, number, code, onset_ms in rows]
+
+
+def journal_size(connection: Connection) -> int:
+    """How many batches the journal holds."""
+    return int(scalar(connection, "SELECT count(*) FROM journal"))
+
+
+def journal_batches(connection: Connection) -> Iterator[Readings]:
+    """Every batch of the journal, of all partitions, in the order in which they came; few are held at a time."""
+    with connection.transaction(), connection.cursor("journal") as cursor:
+        cursor.itersize = _BATCHES_AT_ONCE
+        cursor.execute("SELECT batch FROM journal ORDER BY ingest_time, partition, batch_no")
+        for (batch,) in cursor:
+            yield Readings.from_bytes(batch)
 
 
 def versions(connection: Connection) -> list[Version]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from schemas.problems import Problem
-from schemas.registry import Registry, Zone, ZoneKind
+from schemas.registry import DIALS, Registry, Zone, ZoneKind
 from store.registry_geometry import geometry_problems
 from store.registry_leaves import leave_problems
 from store.registry_parts import KEYS, Parts, Placed, key_of, way_up
@@ -63,6 +63,7 @@ def check_placed(parts: Parts, unreadable: Mapping[str, AbstractSet[str]]) -> li
         *_unknown_time_zones(parts),
         *(found for place, zone in parts["zones"] for found in _zone_problems(zone, f"zones[{place}]")),
         *leave_problems(parts),
+        *_without_dial(parts),
     ]
 
 
@@ -109,6 +110,15 @@ def _unknown_time_zones(parts: Parts) -> Iterator[Problem]:
             if time_zone(thing.timezone) is None:
                 message = f"{thing.timezone!r} is no time zone; write one like Asia/Shanghai"
                 yield Problem(f"{part}[{place}].timezone", message)
+
+
+def _without_dial(parts: Parts) -> Iterator[Problem]:
+    judged_with = {code: name for name, dial in DIALS.items() for code in dial.codes}
+    for place, rule in parts["alert_rules"]:
+        if rule.code not in DIALS:
+            instead = judged_with.get(rule.code)
+            why = f"it is judged with {instead}: set that" if instead else "it rings at once, or has no threshold"
+            yield Problem(f"alert_rules[{place}].code", f"{rule.code} has no dial; {why}")
 
 
 def _zone_problems(zone: Zone, path: str) -> Iterator[Problem]:

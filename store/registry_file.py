@@ -40,7 +40,7 @@ def parse_registry(content: object, source: str = "registry", folder: Path = Pat
     Traceback (most recent call last):
     store.errors.RegistryError: registry: 2 problems; nothing was imported
       people: unknown; a registry has version, orgs, wearers, devices, assignments, orders, consents, \
-calendars, schedules, zones, leaves, contacts, plans, areas
+calendars, schedules, zones, leaves, contacts, plans, alert_rules, areas
       orgs[0].id: Expected `str` matching regex '^[A-Za-z0-9._-]{1,64}$'
     """
     content = _mapping(content, source)

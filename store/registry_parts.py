@@ -25,6 +25,7 @@ KEYS: Final[dict[str, tuple[str, ...]]] = {
     "leaves": ("id",),
     "contacts": ("id",),
     "plans": ("grade",),
+    "alert_rules": ("code",),
 }
 """The lists of a registry, and what tells two objects of a list apart."""
 

@@ -9,6 +9,7 @@ from psycopg.types.json import Jsonb
 from psycopg.types.range import Range
 
 from schemas.registry import (
+    AlertRule,
     Assignment,
     Calendar,
     Consent,
@@ -70,6 +71,7 @@ TABLES: Final = (
     Table("leave", "leaves", Leave),
     Table("contact", "contacts", Contact),
     Table("grade_plan", "plans", GradePlan),
+    Table("alert_rule", "alert_rules", AlertRule),
 )
 
 

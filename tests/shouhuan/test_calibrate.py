@@ -1,0 +1,82 @@
+"""``shouhuan calibrate`` as its user meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from schemas.alerts import AlertCode
+from schemas.readings import Readings
+from schemas.registry import AlertRule
+from shouhuan.cli import app
+from store.connection import connect
+from store.errors import RegistryError
+from store.history import journal_batches
+from store.journal import PostgresJournal
+from store.registry import import_registry, load_registry
+from store.registry_file import read_registry
+from tests.evaluation.test_calibration import HECTIC
+from tests.store.build import COUNTS
+from tests.world import START, START_MS, registry
+
+HOUR_MS = 3_600_000
+RULES = {"alert_rules": [{"code": "vitals.heart_rate", "budget": 10.0}, {"code": "vitals.fall", "budget": 10.0}]}
+
+
+def test_a_scenario_gives_a_file_that_can_be_imported(tmp_path: Path) -> None:
+    scenario, rules, out = tmp_path / "hectic.yaml", tmp_path / "rules.yaml", tmp_path / "out.yaml"
+    scenario.write_text(json.dumps(HECTIC))
+    rules.write_text(json.dumps(RULES))
+    result = CliRunner().invoke(
+        app, ["calibrate", "--scenario", str(scenario), "--rules", str(rules), "--out", str(out)]
+    )
+    assert result.exit_code == 0, result.output
+    assert "wearer-days" in result.output
+    assert [rule.code for rule in read_registry(out).alert_rules] == ["vitals.heart_rate", "vitals.fall"]
+
+
+@pytest.fixture
+def stored(database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A band that was off somewhere for six hours of a day, twice, and a budget of silence that has no room for it."""
+    rules = [AlertRule(code=AlertCode.DEVICE_SILENCE, budget=0.001)]
+    import_registry(database_url, registry(bands=2, alert_rules=rules), now=START)
+    journal = PostgresJournal(database_url, "mqtt-0")
+    for seq, hour in enumerate([*range(8), *range(14, 20), *range(26, 40)]):
+        at_ms = START_MS + hour * HOUR_MS
+        journal.persist(
+            Readings.of(device=[1], wearer=[1], seq=[seq], event_ms=[at_ms], ingest_ms=[at_ms]), (), **COUNTS
+        )
+    journal.close()
+    monkeypatch.setenv("SHOUHUAN_DATABASE_URL", database_url)
+    return database_url
+
+
+def test_the_journal_is_read_in_the_order_in_which_it_came(stored: str) -> None:
+    with connect(stored) as connection:
+        times = [int(batch.ingest_ms[0]) for batch in journal_batches(connection)]
+    assert len(times) == 28
+    assert times == sorted(times)
+
+
+def test_the_journal_sets_the_rules_of_the_database_and_says_that_it_knows_no_truth(stored: str) -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--apply"])
+    assert result.exit_code == 1, result.output  # hours of silence at an interval of minutes: no patience explains them
+    assert "no setting" in result.output
+    assert "every alert counts as false" in result.output
+    with connect(stored) as connection:
+        (rule,) = load_registry(connection).registry.alert_rules
+    assert rule == AlertRule(code=AlertCode.DEVICE_SILENCE, patience=4.0, budget=0.001)
+
+
+def test_rules_of_the_database_are_not_set_by_another_history() -> None:
+    result = CliRunner().invoke(app, ["calibrate", "--scenario", "small", "--apply"])
+    assert result.exit_code == 2
+    assert "--apply sets" in result.stderr.replace("\n", " ")
+
+
+def test_a_rule_on_a_code_without_a_dial_is_refused_with_what_to_do(database_url: str) -> None:
+    wrong = registry(alert_rules=[AlertRule(code=AlertCode.DEVICE_STRAP), AlertRule(code=AlertCode.ZONE_CURFEW)])
+    with pytest.raises(RegistryError, match=r"device.strap has no dial; it rings at once") as error:
+        import_registry(database_url, wrong, now=START)
+    assert "judged with zone.exit: set that" in str(error.value)
