@@ -3,10 +3,10 @@
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-import cbor2
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ingest.decode.cbor import plain
 from schemas.reasons import RejectReason
 from schemas.wire import (
     CONTENT_TYPE_CBOR,
@@ -94,9 +94,9 @@ def _decode_json(payload: bytes) -> Decoded:
 
 
 def _decode_cbor(payload: bytes) -> Decoded:
-    plain = cbor2.loads(payload)
-    _refuse_nan(plain)
-    return _strictly_first(lambda: msgspec.convert(plain, _StrictUplink), lambda: msgspec.convert(plain, Uplink))
+    data = plain(payload)
+    _refuse_nan(data)
+    return _strictly_first(lambda: msgspec.convert(data, _StrictUplink), lambda: msgspec.convert(data, Uplink))
 
 
 def _strictly_first(strict: Callable[[], Uplink], lenient: Callable[[], Uplink]) -> Decoded:
@@ -107,9 +107,9 @@ def _strictly_first(strict: Callable[[], Uplink], lenient: Callable[[], Uplink])
         return Decoded(lenient(), unknown_fields=True)
 
 
-def _refuse_nan(plain: object) -> None:
+def _refuse_nan(data: object) -> None:
     """NaN means absent in our columns, so a band may not send it as a value."""
-    waiting: list[Any] = [plain]
+    waiting: list[Any] = [data]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):
