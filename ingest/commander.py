@@ -17,8 +17,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.client import BrokerConfig, connect, new_client
+from ingest.decode.answers import printable
 from ingest.decode.cbor import plain
-from ingest.decode.native import printable
 from schemas.commands import HeardAck
 from schemas.topics import PREFIX, SHARE_GROUP, Channel, Topic, parse_topic
 from schemas.wire import CONTENT_TYPE_CBOR, MAX_PAYLOAD_BYTES, Command, CommandAck, encode_json

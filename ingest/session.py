@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.client import BrokerConfig, connect, new_client
 from ingest.vet import Message
-from schemas.topics import up_filter
+from schemas.topics import Format, up_filter
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -86,10 +86,11 @@ class Session:
             self._connection += 1
             self._connected_ms = self._now_ms()
             self._queue.clear()
-        shared = self._broker.shared
+        wanted = [up_filter(shared=self._broker.shared, format_=format_) for format_ in sorted(self._broker.formats)]
+        ever = {up_filter(shared=shared, format_=format_) for shared in (False, True) for format_ in Format}
         # A persistent session still has what an earlier configuration subscribed to.
-        client.unsubscribe(up_filter(shared=not shared))
-        client.subscribe(up_filter(shared=shared), qos=1)
+        client.unsubscribe(sorted(ever - set(wanted)))
+        client.subscribe([(topic, 1) for topic in wanted])
         _log.info("broker-connected", host=self._broker.host, port=self._broker.port)
 
     def _on_disconnect(

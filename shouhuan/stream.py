@@ -44,6 +44,7 @@ def broker_config(settings: Settings) -> BrokerConfig:
         tls_ca=str(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
         receive_maximum=settings.mqtt_receive_maximum,
         shared=settings.partitions > 1 if settings.mqtt_shared is None else settings.mqtt_shared,
+        formats=settings.formats,
     )
 
 
@@ -72,7 +73,7 @@ def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
     stop = Event()
-    watch = RegistryWatch(url, now)
+    watch = RegistryWatch(url, now, settings.formats)
     source = MqttSource(
         SourceConfig(
             broker=broker_config(settings),

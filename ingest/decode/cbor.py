@@ -21,7 +21,7 @@ _BUILT_IN: Final = (0, 1, 2, 3, 4, 5, 25, 28, 29, 30, 35, 36, 37, 52, 54, 100, 2
 
 
 def plain(payload: bytes, *, depth: int = DEPTH, tags: frozenset[int] = frozenset(), words_only: bool = True) -> Any:  # noqa: ANN401 - any data
-    """The first item of the bytes as numbers, texts, bytes, lists and dictionaries; with ``words_only``, keyed by texts.
+    """The first item of the bytes as numbers, texts, bytes, lists and dictionaries; ``words_only`` allows no other key.
 
     Raises what ``cbor2`` raises for bytes that are no such item; the caller turns any of it into one answer.
 

@@ -1,11 +1,12 @@
 """Wire v1, JSON or CBOR: the same structure, told apart by content type or first byte."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ingest.decode.answers import Decoded, Refusal, malformed
 from ingest.decode.cbor import plain
 from schemas.reasons import RejectReason
 from schemas.wire import (
@@ -18,20 +19,6 @@ from schemas.wire import (
     Uplink,
     Vitals,
 )
-
-
-class Refusal(NamedTuple):
-    """Why a payload was not taken, for people and for counting."""
-
-    reason: RejectReason
-    detail: str
-
-
-class Decoded(NamedTuple):
-    """A payload that was taken; ``unknown_fields`` were ignored, but somebody should know."""
-
-    uplink: Uplink
-    unknown_fields: bool
 
 
 class _StrictFix(Fix, frozen=True, kw_only=True, forbid_unknown_fields=True): ...
@@ -56,10 +43,9 @@ class _StrictUplink(Uplink, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _STRICT: Final = msgspec.json.Decoder(_StrictUplink)
 _LENIENT: Final = msgspec.json.Decoder(Uplink)
 _CBOR_MAP: Final = range(0xA0, 0xC0)
-_DETAIL_CHARS: Final = 200
 
 
-def decode(payload: bytes, content_type: str | None = None) -> Decoded | Refusal:
+def decode(payload: bytes, content_type: str | None = None, _received_ms: int = 0) -> Decoded | Refusal:
     """Decode one payload; any bytes give an answer, none an exception.
 
     >>> decode(b'{"v":1,"seq":0,"readings":[{"time_ms":5,"vitals":{}}]}').uplink.readings[0].time_ms
@@ -72,17 +58,8 @@ def decode(payload: bytes, content_type: str | None = None) -> Decoded | Refusal
     try:
         decoded = _decode_cbor(payload) if _is_cbor(payload, content_type) else _decode_json(payload)
     except Exception as error:  # noqa: BLE001 - decoders raise many kinds on hostile bytes; each is one answer
-        return Refusal(RejectReason.MALFORMED, printable(str(error) or type(error).__name__))
+        return malformed(error)
     return _check(decoded)
-
-
-def printable(text: str) -> str:
-    """A short text that any log and any database takes: no control characters, no lone surrogates.
-
-    >>> printable("a" + chr(0) + "b")
-    'a?b'
-    """
-    return "".join(c if c.isprintable() else "?" for c in text[:_DETAIL_CHARS])
 
 
 def _is_cbor(payload: bytes, content_type: str | None) -> bool:
