@@ -19,7 +19,7 @@ from tests.world import START_MS
 MOST_BYTES = 4_096
 """Longer inputs find the same branches, only later; the bombs' sizes are tried by the tests."""
 MOST_INPUTS = 100_000
-"""Of one process: Atheris keeps 6 KB an input, and would run into its own limit of 2 GB (the decoders alone keep none)."""
+"""Of one process: Atheris keeps 6 KB an input and would run into its limit of 2 GB; the decoders alone keep nothing."""
 PATIENCE_S = 10
 """An input that takes longer is a finding, too."""
 
