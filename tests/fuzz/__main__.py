@@ -13,7 +13,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from schemas.topics import Format
-from tests.fuzz.corpus import BOMBS, seeds
+from tests.fuzz.corpus import BOMBS, WORDS, seeds
 from tests.world import START_MS
 
 MOST_BYTES = 4_096
@@ -46,6 +46,8 @@ def fuzz(format_: Format, folder: Path, seconds: int, inputs: int) -> int:
     corpus.mkdir(parents=True, exist_ok=True)
     for number, seed in enumerate([*seeds(format_, START_MS), *BOMBS.values()]):
         (corpus / f"seed-{number:03}").write_bytes((b"\0" + seed)[:MOST_BYTES])
+    words = "".join(f'"{word}"\n' for word in WORDS)
+    (folder / "words").write_text(words)
     given, until = 0, time.monotonic() + seconds
     while given < inputs and (left_s := round(until - time.monotonic())) > 0:
         ended = _run(format_, folder, left_s, min(MOST_INPUTS, inputs - given))
@@ -60,7 +62,13 @@ def fuzz(format_: Format, folder: Path, seconds: int, inputs: int) -> int:
 
 def _run(format_: Format, folder: Path, seconds: int, inputs: int) -> subprocess.CompletedProcess[str]:
     words = ["-print_final_stats=1", f"-max_total_time={seconds}", f"-runs={inputs}", f"-max_len={MOST_BYTES}"]
-    words += [f"-timeout={PATIENCE_S}", f"-artifact_prefix={folder}/", "-verbosity=0", str(folder / "corpus")]
+    words += [
+        f"-timeout={PATIENCE_S}",
+        f"-artifact_prefix={folder}/",
+        f"-dict={folder}/words",
+        "-verbosity=0",
+        str(folder / "corpus"),
+    ]
     command = [sys.executable, "-m", "tests.fuzz.target", format_.value, *words]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

@@ -89,3 +89,10 @@ BOMBS = {
     "a break and nothing to break": b"\xff",
 }
 """Bytes that have brought parsers down: by depth, length, repetition, size, reference; none is a message."""
+
+WORDS = (
+    *("v", "seq", "readings", "time_ms", "fix", "vitals", "device", "_type", "location", "lwt", "encrypted", "tst"),
+    *("created_at", "bn", "bt", "bu", "bv", "bs", "bver", "n", "u", "t", "s", "vs", "vb", "vd", "ut", "new_"),
+    *("lat", "lon", "%EL", "beat/min", "Cel", "m/s2", "skin_temp", "heart_rate", "firmware", "source", "gnss"),
+)
+"""What a mutation may put in whole."""

@@ -78,6 +78,25 @@ def test_what_we_encode_we_decode() -> None:
         assert msgspec.to_builtins(again) == msgspec.to_builtins(reading)
 
 
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+switches = st.booleans()
+fixes = st.fixed_dictionaries({"lat": numbers, "lon": numbers, "accuracy_m": numbers}, optional={"speed_mps": numbers})
+bodies = st.fixed_dictionaries({}, optional={"heart_rate_bpm": numbers, "steps": numbers, "quality": numbers})
+states = st.fixed_dictionaries({}, optional={"battery_pct": numbers, "sos": switches, "firmware": st.text()})
+part = st.one_of(fixes.map(lambda f: {"fix": Fix(**f)}), bodies.map(lambda v: {"vitals": Vitals(**v)}),
+                 states.map(lambda d: {"device": DeviceStatus(**d)}))  # fmt: skip
+counts = st.integers(0, 2**53)
+
+
+@given(seq=counts, told=st.lists(st.tuples(counts, part), min_size=1, max_size=4))
+def test_whatever_we_encode_we_decode(seq: int, told: list[tuple[int, dict[str, Any]]]) -> None:
+    up = Uplink(v=1, seq=seq, readings=[Reading(time_ms=time_ms, **parts) for time_ms, parts in told])
+    for payload in (encode_json(up), cbor2.dumps(to_builtins(up))):
+        decoded = decode(payload)
+        assert isinstance(decoded, Decoded)
+        assert msgspec.to_builtins(decoded.uplink) == msgspec.to_builtins(up)
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [

@@ -5,6 +5,8 @@ from typing import Any
 
 import cbor2
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ingest.decode.answers import ASSUMED_ACCURACY_M, Decoded, Refusal
 from ingest.decode.senml import Resolved, decode, resolve
@@ -117,6 +119,28 @@ def test_json_and_cbor_with_its_numbered_labels_are_the_same_pack() -> None:
         answer = decode(numbered, content_type, NOW_MS)
         assert isinstance(answer, Decoded)
         assert repr(answer.uplink.readings) == repr(taken(MOBILE))
+
+
+numbers = st.floats(-1e6, 1e6)
+
+
+@given(
+    records=st.lists(
+        st.fixed_dictionaries(
+            {"n": st.sampled_from(["pulse", "heart_rate", "battery"]), "u": st.sampled_from(["beat/min", "%EL"])},
+            optional={"v": numbers, "t": numbers, "bt": numbers, "bv": numbers, "bu": st.just("%EL")},
+        ),
+        max_size=6,
+    ),
+    extra=st.booleans(),
+)
+def test_a_resolved_pack_resolves_to_itself(records: list[dict[str, Any]], extra: bool) -> None:
+    pack = [{"bn": "band-1:", "bt": BT}, *({k: v for k, v in r.items() if k != "bt" or extra} for r in records)]
+    once = resolve(pack, NOW_MS)
+    spelled = [{"n": one.name, "u": one.unit, "t": one.time_ms / 1000, "v": one.value} for one in once]
+    if all(record["t"] >= 2**28 for record in spelled):
+        assert resolve(spelled, NOW_MS) == once
+    assert [one.time_ms for one in once] == sorted(one.time_ms for one in once)
 
 
 def test_a_decimal_fraction_is_a_number() -> None:
