@@ -149,14 +149,7 @@ class _ReplayPartition(StatefulSourcePartition[Readings, int]):
         now_ms = self._config.now_ms()
         if now_ms < self._look_at_ms:
             return []
-        try:
-            return self._take(now_ms) if self._caught_up else self._catch_up()
-        except Exception as error:
-            if not getattr(error, "retryable", False):
-                raise
-            self._look_at_ms = now_ms + _LOOK_EVERY_MS
-            _log.warning("replays-waiting", error=str(error))
-            return []
+        return self._take(now_ms) if self._caught_up else self._catch_up(now_ms)
 
     def next_awake(self) -> datetime:
         return datetime.fromtimestamp(self._config.now_ms() / 1000, UTC) + _EVERY
@@ -168,35 +161,52 @@ class _ReplayPartition(StatefulSourcePartition[Readings, int]):
         self._desk.close()
         self._journal.close()
 
-    def _catch_up(self) -> Sequence[Readings]:
-        batches = self._journal.replay(self._batch_no, _REPLAY_BATCHES)
+    def _catch_up(self, now_ms: int) -> Sequence[Readings]:
+        try:
+            batches = self._journal.replay(self._batch_no, _REPLAY_BATCHES)
+        except Exception as error:
+            if not getattr(error, "retryable", False):
+                raise
+            return self._wait(now_ms, error)
         self._caught_up = not batches
         self._batch_no = batches[-1].batch_no if batches else self._batch_no
         return [batch.readings for batch in batches if len(batch.readings)]
 
     def _take(self, now_ms: int) -> Sequence[Readings]:
-        letters = self._desk.waiting(_AT_ONCE)
-        if len(letters) < _AT_ONCE:
-            self._look_at_ms = now_ms + _LOOK_EVERY_MS
-        judged = [self._judge(letter, now_ms) for letter in letters]
-        return [readings for readings in judged if len(readings)]
+        """Judge what waits until something fails; what was stored by then goes to the judge in any case."""
+        stored: list[Readings] = []
+        try:
+            letters = self._desk.waiting(_AT_ONCE)
+            for letter in letters:
+                self._judge(letter, now_ms, stored)
+        except Exception as error:  # noqa: BLE001 - a letter or a missing right must not end what bands say
+            self._wait(now_ms, error)
+        else:
+            self._look_at_ms = now_ms if len(letters) == _AT_ONCE else now_ms + _LOOK_EVERY_MS
+        return stored
 
-    def _judge(self, letter: Letter, now_ms: int) -> Readings:
+    def _wait(self, now_ms: int, error: Exception) -> Sequence[Readings]:
+        self._look_at_ms = now_ms + _LOOK_EVERY_MS
+        _log.warning("replays-waiting", error=str(error))
+        return []
+
+    def _judge(self, letter: Letter, now_ms: int, stored: list[Readings]) -> None:
         verdict = again(letter, self._config.directory(), self._config.vetting)
-        stored, duplicates = verdict.readings, 0
+        new, duplicates = 0, 0
         if len(verdict.readings):
-            stored, duplicates = self._persist(verdict, now_ms)
+            readings, duplicates = self._persist(verdict, now_ms)
+            new = len(readings)
+            stored += [readings] if new else []
         self._desk.done(
             letter.replay_no,
-            outcome=verdict.outcome or (STORED if len(stored) else DropReason.DUPLICATE.value),
+            outcome=verdict.outcome or (STORED if new else DropReason.DUPLICATE.value),
             detail=verdict.detail,
-            stored=len(stored),
+            stored=new,
             duplicates=duplicates,
             at_ms=now_ms,
             erase=verdict.unlawful,
         )
-        _log.info("dead-letter-replayed", letter=letter.number, stored=len(stored), duplicates=duplicates)
-        return stored
+        _log.info("dead-letter-replayed", letter=letter.number, stored=new, duplicates=duplicates)
 
     def _persist(self, verdict: Verdict, now_ms: int) -> tuple[Readings, int]:
         known_now = verdict.readings.replace(ingest_ms=np.full(len(verdict.readings), now_ms))

@@ -13,7 +13,7 @@ DIRECTORY = Directory.of(NumberedRegistry.from_file(registry(bands=1)))
 
 
 def account(format_: Format, payload: bytes, content_type: str | None) -> None:
-    """Raise unless every reading, or a message that has none, is taken, ignored by name, or under exactly one reason."""
+    """Raise unless every reading, or a message without one, is taken, ignored by name, or under exactly one reason."""
     answer, repeated = (DECODERS[format_](payload, content_type, START_MS) for _ in range(2))
     assert repr(answer) == repr(repeated)
     topic = UPLINKS[format_].format(org="dongqu", device="band-1")
