@@ -69,11 +69,11 @@ def vet(messages: Sequence[Message], directory: Directory, config: VetConfig) ->
             refused[number, entry.reason].append((whole, entry.detail))
             continue
         decoded = entry.decode(message.payload, message.content_type, message.received_ms)
-        if isinstance(decoded, Refusal):
-            refused[number, decoded.reason].append((whole, decoded.detail))
-            continue
-        if isinstance(decoded, Ignored):
-            ignored[decoded.name] += 1
+        if not isinstance(decoded, Decoded):
+            if isinstance(decoded, Ignored):
+                ignored[decoded.name] += 1
+            else:
+                refused[number, decoded.reason].append((whole, decoded.detail))
             continue
         unknown_field += decoded.unknown_fields
         for place, row in enumerate(_rows(entry, decoded, message.received_ms)):

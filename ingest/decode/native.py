@@ -86,14 +86,13 @@ def _strictly_first(strict: Callable[[], Uplink], lenient: Callable[[], Uplink])
 
 def _refuse_nan(data: object) -> None:
     """NaN means absent in our columns, so a band may not send it as a value."""
-    waiting: list[Any] = [data]
-    while waiting:
-        value = waiting.pop()
+    values: list[Any] = [data]
+    for value in values:
         if isinstance(value, dict):
-            waiting += value.values()
+            values.extend(value.values())
         elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, float) and value != value:  # noqa: PLR0124 - the definition of NaN
+            values.extend(value)
+        elif value != value:  # noqa: PLR0124 - the definition of NaN
             raise ValueError("NaN is not a value; leave the field out")
 
 

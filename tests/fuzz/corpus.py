@@ -87,6 +87,14 @@ BOMBS = {
     "nothing": b"",
     "invalid UTF-8": b'{"_type":"\xff\xfe"}',
     "a break and nothing to break": b"\xff",
+    "seven thousand records and a wrong one": b"[" + b'{"v":1},' * 7_000 + b"0]",
+    "seven thousand unknown records": b'[{"bn":"a"}' + b',{"v":1}' * 7_000 + b"]",
+    "a thousand times half a position": b'[{"bn":"a"}' + b',{"u":"lat","v":1}' * 3_000 + b"]",
+    "sixty thousand zeros": b"[" + b"0," * 30_000 + b"0]",
+    "sixty thousand CBOR zeros": b"\x99\xea\x60" + b"\x00" * 60_000,
+    "an object of many fields": b"{" + b",".join(b'"%d":0' % n for n in range(6_000)) + b"}",
+    "a CBOR map of many labels": b"\x81\xb9\x27\x10"
+    + b"".join(b"\x19" + n.to_bytes(2, "big") + b"\x00" for n in range(10_000)),
 }
 """Bytes that have brought parsers down: by depth, length, repetition, size, reference; none is a message."""
 
