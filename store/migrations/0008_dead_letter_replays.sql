@@ -1,4 +1,5 @@
 -- Messages that their format knows and that carry no reading, by name: {"owntracks.lwt": 2}.
+-- The default is a bare constant: where the columnstore is on, no expression is taken.
 ALTER TABLE journal ADD COLUMN ignored jsonb NOT NULL DEFAULT '{}';
 
 -- What MQTT 5 said the payload is: needed to read it again as it was read.

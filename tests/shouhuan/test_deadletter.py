@@ -125,6 +125,21 @@ def test_a_killed_worker_takes_what_was_asked_of_it_when_it_is_back(desk: Desk, 
     assert desk.one("SELECT count(*) FROM position") == 2
 
 
+def test_kill_9_in_the_midst_of_replays_stores_and_judges_each_once(desk: Desk, letters: Any) -> None:
+    for seq in range(60):
+        stranger_says(desk, seq, world.HOME if seq < 50 else AWAY)
+    wait_letters(desk, 60)
+    imports_stranger(desk)
+    letters("replay", "--reason", "unknown_device", "--wait", "0")
+    for done in (5, 25):
+        wait_until(lambda done=done: desk.one("SELECT count(done_at) FROM dead_letter_replay") >= done, f"{done} done")
+        desk.worker.kill()
+        desk.worker.start()
+    wait_until(lambda: desk.one("SELECT count(done_at) FROM dead_letter_replay") == 60, f"all; log:\n{desk.log}")
+    assert desk.one("SELECT count(*) FROM position") == desk.one("SELECT sum(stored) FROM journal") == 60
+    wait_until(lambda: desk.rows("SELECT code, state FROM alert") == [("zone.exit", "open")], f"log:\n{desk.log}")
+
+
 def test_a_letter_that_fails_again_stays_one_letter_and_says_why(desk: Desk, letters: Any) -> None:
     desk.broker.publish("wb/v1/dongqu/band-1/up", "ring")
     wait_letters(desk, 1)
