@@ -18,7 +18,7 @@ its time is another then. Sums, update times and binary values are not used; Sen
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
@@ -222,8 +222,8 @@ def _value(record: Record, base: float, number: int) -> float | str | bool | Non
     if len(kinds) > 1:
         raise ValueError(f"record {number} has {len(kinds)} values")
     if not kinds:
-        measures = "s" not in record and (base != 0 and not record.keys() <= {"bn", "bt", "bu", "bs", "bver"})
-        return float(base) if measures else None
+        # A base value alone is one only where the record is of something; without that it is for those to come.
+        return float(base) if base and "s" not in record and record.keys() & {"n", "u", "t"} else None
     kind = kinds.pop()
     if kind == "v":
         return float(record["v"]) + float(base)
@@ -242,8 +242,7 @@ def _by_time(resolved: Sequence[Resolved]) -> tuple[dict[int, Found], bool]:
     found: dict[int, Found] = {}
     unknown = False
     for one in resolved:
-        placed = next(_placed(one), None)
-        if placed is None:
+        if (placed := _placed(one)) is None:
             unknown = True
             continue
         part, field, value = placed
@@ -253,21 +252,19 @@ def _by_time(resolved: Sequence[Resolved]) -> tuple[dict[int, Found], bool]:
     return found, unknown
 
 
-def _placed(one: Resolved) -> Iterator[tuple[str, str, Any]]:
+def _placed(one: Resolved) -> tuple[str, str, Any] | None:
+    """Part, field and value in our unit; None where a band measures no such thing."""
     word = _LAST_WORD.search(one.name)[0]  # type: ignore[index]  # the end of a text is always found
     if isinstance(one.value, bool):
-        if word in _SWITCHES:
-            yield "device", word, one.value
-    elif isinstance(one.value, str):
-        if word == "firmware":
-            yield "device", word, one.value
-        elif word == "source":
-            yield "fix", word, Source(one.value)
-    else:
-        place = _NUMBER_PLACES.get(word) or _NUMBER_PLACES.get(_WORD_OF_UNIT.get(one.unit, ""))
-        if place is not None and one.unit in place.scales:
-            scale, offset = place.scales[one.unit]
-            yield place.part, place.field, one.value * scale + offset
+        return ("device", word, one.value) if word in _SWITCHES else None
+    if isinstance(one.value, str):
+        texts = {"firmware": ("device", word, one.value), "source": ("fix", word, one.value)}
+        return texts.get(word)
+    place = _NUMBER_PLACES.get(word) or _NUMBER_PLACES.get(_WORD_OF_UNIT.get(one.unit, ""))
+    if place is None or one.unit not in place.scales:
+        return None
+    scale, offset = place.scales[one.unit]
+    return place.part, place.field, one.value * scale + offset
 
 
 def _reading(time_ms: int, parts: Found) -> Reading:
@@ -275,8 +272,8 @@ def _reading(time_ms: int, parts: Found) -> Reading:
     if (fix := parts.get("fix")) is not None:
         if not fix.keys() >= {"lat", "lon"}:
             raise ValueError(f"half a position: {', '.join(sorted(fix))} without both lat and lon at one time")
-        fix.setdefault("accuracy_m", ASSUMED_ACCURACY_M)
-        built["fix"] = Fix(**fix)
+        source = Source(fix.pop("source", Source.GNSS))
+        built["fix"] = Fix(source=source, **{"accuracy_m": ASSUMED_ACCURACY_M} | fix)
     if (vitals := parts.get("vitals")) is not None:
         built["vitals"] = Vitals(**vitals)
     if (device := parts.get("device")) is not None:

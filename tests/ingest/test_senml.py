@@ -217,6 +217,21 @@ def test_what_the_rfc_or_sense_forbids_is_refused_in_words(pack: Any, because: s
     assert because in refused(pack)
 
 
+@pytest.mark.parametrize(("source", "known"), [("wifi", True), ("gnss", True), ("moon", False)])
+def test_a_source_is_one_of_ours(source: str, known: bool) -> None:
+    pack = [*one(u="lat", n="g", v=26.5), {"u": "lon", "n": "g", "v": 101.7}, {"n": "source", "vs": source}]
+    if not known:
+        assert "moon" in refused(pack)
+        return
+    assert taken(pack)[0].fix.source == source  # type: ignore[union-attr]
+
+
+def test_a_base_value_for_records_to_come_is_no_measurement() -> None:
+    pack = [{"bn": "b:pulse", "bt": BT, "bu": "beat/min", "bv": 60}, {"t": 1, "v": 1}, {"t": 2}]
+    beats = [reading.vitals.heart_rate_bpm for reading in taken(pack)]  # type: ignore[union-attr]
+    assert beats == [61, 60]
+
+
 def test_unknown_fields_are_ignored_and_secondary_units_are_known() -> None:
     pack = one(u="%EL", v=80, bver=26, mood={"deep": [1]})
     assert taken(pack)[0].device.battery_pct == 80  # type: ignore[union-attr]
