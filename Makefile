@@ -1,6 +1,6 @@
 # What a newcomer needs: `make demo` to see it, `make test` to trust it.
 
-.PHONY: setup demo check test bench evaluation gate clean
+.PHONY: setup demo check test fuzz bench evaluation gate clean
 .DEFAULT_GOAL := help
 
 PYTHON ?=
@@ -13,6 +13,7 @@ help:
 	@echo "make demo    run everything here: embedded services, a simulated fleet, console and on-call"
 	@echo "make check   formatting, lint, types, architecture"
 	@echo "make test    all tests, against a real Mosquitto and a real TimescaleDB"
+	@echo "make fuzz    give every decoder hostile bytes for FUZZ_SECONDS each; what escapes stays in var/fuzz"
 	@echo "make bench   measure; results belong into docs/benchmarks.md"
 	@echo "make evaluation RECORDINGS=folder   judge the standard scenario and real recordings into docs/evaluation.md"
 	@echo "make gate    store the small scenario's figures, which every change is held against"
@@ -41,6 +42,12 @@ check: setup
 test: setup
 	$(BIN)/python -m tests.services install
 	$(BIN)/python -m pytest
+
+FUZZ_SECONDS ?= 120
+
+fuzz: setup
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-virtualenv -r requirements-fuzz.lock
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS)
 
 bench: setup
 	$(BIN)/python -m bench

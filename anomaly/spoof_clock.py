@@ -57,7 +57,7 @@ class Clock(Trick):
             return [Sign("clock", table["back_s"][rows], rings, ends, step.ingest_ms, lambda _: {})]
         ahead = (step.seq - table["seq"][rows].astype(np.int64)) & 0xFFFF
         late_s = lateness_s(step)
-        again = (ahead > 0) & (ahead < HALF) & (behind_s > BACK_S) & (late_s < MOST_LATE_S)
+        again = (step.seq >= 0) & (ahead > 0) & (ahead < HALF) & (behind_s > BACK_S) & (late_s < MOST_LATE_S)
         steady = np.abs(late_s - before_s) <= STEADY_S
         right = (behind_s < 0) & (2 * late_s <= before_s)
         count = np.where(again, np.where(steady, np.minimum(count + 1, 200), 1), np.where(right, 0, count))

@@ -197,7 +197,11 @@ def leg_of(table: Table, rows: Rows, step: Readings, scale: float = 1.0) -> Leg:
             made=made,
             fresh=fresh,
             satellite=~network & ~vague,
-            reused=(since_s > 0) & ((step.seq & 0xFFFF) == table["seq"][rows]) & (late_s < MOST_LATE_S) & ~same_message,
+            reused=(since_s > 0)
+            & (step.seq >= 0)
+            & ((step.seq & 0xFFFF) == table["seq"][rows])
+            & (late_s < MOST_LATE_S)
+            & ~same_message,
             radius_m=radius_m,
             lat=lat,
             lon=lon,

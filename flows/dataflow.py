@@ -61,10 +61,13 @@ def supervision(
     judging: JudgeConfig,
     alerts: Sink[Any],
     commands: Sink[Any] | None = None,
+    replayed: Source[Readings] | None = None,
 ) -> Dataflow:
     """The dataflow. Step ids are the keys of the recovery store: renaming one orphans its state."""
     flow = Dataflow("shouhuan")
     readings = op.input("readings", flow, received)
+    if replayed is not None:
+        readings = op.merge("with-replayed", readings, op.input("replayed", flow, replayed))
     by_shard = op.flat_map("split-by-shard", readings, split_by_shard)
     if control is not None:
         rules = op.input("rules", flow, control)

@@ -225,11 +225,13 @@ def put_back(table: Table, before: Table, rows: Rows) -> None:
 def missing(clock: Table, rows: Rows, step: Readings, interval_ms: Times) -> NDArray[np.int32]:
     """How many messages should have come before these newer readings: by number, or by time where numbers tell none.
 
-    Before the first reading of a band anything may be missing. Numbers are compared modulo 2³².
+    Before the first reading of a band anything may be missing. Numbers are compared modulo 2³²; those below zero, which
+    messages of formats without numbers have, tell nothing.
     """
     judged_ms = clock["judged_ms"][rows]
     left_out = (step.seq.astype(np.uint32) - clock["seq"][rows] - np.uint32(1)).astype(np.int32)
     apart = step.event_ms - judged_ms > GAPS_APART * interval_ms[rows]
+    left_out[step.seq < 0] = 0
     unknown = (judged_ms == NEVER) | (apart & (left_out <= 0))
     return np.where(unknown, UNKNOWN, np.maximum(left_out, 0))
 

@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
 
-from ingest.decode.native import printable
+from ingest.decode.answers import printable
 from ingest.directory import Directory
 from ingest.vet import Message, VetConfig, vet
 from schemas.judging import Heartbeat
@@ -117,6 +117,7 @@ class _CapturePartition(StatefulSourcePartition[Readings | Heartbeat, None]):
         tally.messages += len(parsed)
         tally.refused[DropReason.NO_CONSENT.value] += batch.no_consent
         tally.refused[DropReason.UNKNOWN_FIELD.value] += batch.unknown_field
+        tally.refused[DropReason.IGNORED.value] += sum(batch.ignored.values())
         self._last_ms = max([self._last_ms, *(message.received_ms for message in messages)])
         return batch.readings
 

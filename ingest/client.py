@@ -9,6 +9,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
+from schemas.topics import Format
+
 _KEEPALIVE_S: Final = 30
 _SESSION_EXPIRY_S: Final = 7 * 86_400
 
@@ -19,7 +21,8 @@ class BrokerConfig:
 
     ``shared`` splits the bands' messages among all sessions of the share group (MQTT 5 only). A session
     alone does better without: Mosquitto forgets the shared subscriptions of absent sessions when it
-    restarts, and then drops what it acknowledged to bands until one is back (ADR 0009).
+    restarts, and then drops what it acknowledged to bands until one is back (ADR 0009). Telemetry is
+    subscribed to in each of ``formats``.
     """
 
     host: str
@@ -30,6 +33,7 @@ class BrokerConfig:
     tls_ca: str | None = None
     receive_maximum: int = 2_000
     shared: bool = False
+    formats: frozenset[Format] = frozenset(Format)
 
     @property
     def is_5(self) -> bool:

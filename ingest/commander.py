@@ -9,7 +9,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple
 
-import cbor2
 import msgspec
 import structlog
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -18,7 +17,8 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.client import BrokerConfig, connect, new_client
-from ingest.decode.native import printable
+from ingest.decode.answers import printable
+from ingest.decode.cbor import plain
 from schemas.commands import HeardAck
 from schemas.topics import PREFIX, SHARE_GROUP, Channel, Topic, parse_topic
 from schemas.wire import CONTENT_TYPE_CBOR, MAX_PAYLOAD_BYTES, Command, CommandAck, encode_json
@@ -168,7 +168,7 @@ def hear_ack(topic: str, payload: bytes, content_type: str | None = None) -> Hea
         return HeardAck("" if parts is None else parts.device, None)
     try:
         is_cbor = content_type == CONTENT_TYPE_CBOR or (payload[:1] != b"" and payload[0] in _CBOR_MAP)
-        ack = msgspec.convert(cbor2.loads(payload), CommandAck) if is_cbor else _JSON.decode(payload)
+        ack = msgspec.convert(plain(payload), CommandAck) if is_cbor else _JSON.decode(payload)
     except Exception:  # noqa: BLE001 - decoders raise many kinds on hostile bytes; each is one answer
         return HeardAck(parts.device, None)
     return HeardAck(parts.device, _printable(ack))

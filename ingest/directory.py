@@ -1,15 +1,17 @@
 """Who is behind a topic at a moment, and what the law lets us take: the registry as the door sees it."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import NamedTuple, Self
 
-from ingest.decode.native import Refusal
+from ingest.decode import native
+from ingest.decode.answers import Decoder, Refusal
+from ingest.decode.formats import DECODERS
 from schemas.reasons import RejectReason
 from schemas.registry import NumberedRegistry, epoch_ms
-from schemas.topics import parse_topic
+from schemas.topics import UPLINKS, Format, parse_uplink
 
 
 class Span(NamedTuple):
@@ -23,10 +25,11 @@ class Span(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A band that we know."""
+    """A band that we know, and what reads its bytes on one of its topics."""
 
     device_no: int
     spans: tuple[Span, ...]
+    decode: Decoder = native.decode
 
     def span_at(self, time_ms: int) -> Span | None:
         """The span of a moment, or None where no order covers it.
@@ -48,8 +51,11 @@ class Directory:
         self._org_of = org_of
 
     @classmethod
-    def of(cls, numbered: NumberedRegistry) -> Self:
-        """Work out every band's lawful spans: its assignments, cut by its wearer's orders and consents."""
+    def of(cls, numbered: NumberedRegistry, formats: Collection[Format] = tuple(Format)) -> Self:
+        """Work out every band's lawful spans: its assignments, cut by its wearer's orders and consents.
+
+        It may publish in each of ``formats``.
+        """
         registry = numbered.registry
         orders = _by_wearer((o.wearer, o.valid_from, o.valid_to) for o in registry.orders)
         consents = _by_wearer((c.wearer, c.valid_from, c.valid_to) for c in registry.consents)
@@ -61,8 +67,11 @@ class Directory:
                     lawful, consents.get(worn.wearer, []), numbered.wearer_no[worn.wearer]
                 )
         entries = {
-            f"wb/v1/{device.org}/{device.id}/up": Entry(numbered.device_no[device.id], tuple(sorted(spans[device.id])))
+            UPLINKS[format_].format(org=device.org, device=device.id): Entry(
+                numbered.device_no[device.id], tuple(sorted(spans[device.id])), DECODERS[format_]
+            )
             for device in registry.devices
+            for format_ in formats
         }
         return cls(entries, {device.id: device.org for device in registry.devices})
 
@@ -72,12 +81,14 @@ class Directory:
         return entry if entry is not None else self._refusal(topic)
 
     def _refusal(self, topic: str) -> Refusal:
-        parts = parse_topic(topic)
+        parts = parse_uplink(topic)
         if parts is None:
-            return Refusal(RejectReason.MALFORMED, "the topic is not wb/v1/{org}/{device}/up")
+            return Refusal(RejectReason.MALFORMED, f"the topic is none of {', '.join(UPLINKS.values())}")
         org = self._org_of.get(parts.device)
         if org is None:
             return Refusal(RejectReason.UNKNOWN_DEVICE, f"no device {parts.device} in the registry")
+        if org == parts.org:
+            return Refusal(RejectReason.MALFORMED, f"the format {parts.format} is switched off in SHOUHUAN_FORMATS")
         return Refusal(RejectReason.WRONG_ORG, f"device {parts.device} belongs to org {org}, not {parts.org}")
 
 

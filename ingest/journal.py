@@ -1,6 +1,6 @@
 """What the durable source asks of a store: one transaction that makes a batch safe, and a way to read it again."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from schemas.readings import Readings
@@ -56,6 +56,7 @@ class Journal(Protocol):
         no_consent: int,
         unknown_field: int,
         ingest_ms: int,
+        ignored: Mapping[str, int] = ...,
     ) -> PersistedBatch:
         """Make a batch durable."""
         ...

@@ -136,6 +136,7 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
                 messages=batch.messages,
                 no_consent=batch.no_consent,
                 unknown_field=batch.unknown_field,
+                ignored=batch.ignored,
                 ingest_ms=pending.ingest_ms,
             )
         except Exception as error:

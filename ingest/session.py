@@ -18,7 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from ingest.client import BrokerConfig, connect, new_client
 from ingest.vet import Message
-from schemas.topics import up_filter
+from schemas.topics import Format, up_filter
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -43,6 +43,7 @@ class Session:
         self._connected_ms: int | None = None
         self._lock = Lock()
         self._broker = broker
+        self._wanted = [up_filter(shared=broker.shared, format_=format_) for format_ in sorted(broker.formats)]
         self._client = self._new_client(client_id, broker)
 
     def open(self) -> None:
@@ -74,6 +75,7 @@ class Session:
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_message = self._on_message
+        client.on_subscribe = self._on_subscribe
         return client
 
     def _on_connect(
@@ -86,10 +88,11 @@ class Session:
             self._connection += 1
             self._connected_ms = self._now_ms()
             self._queue.clear()
-        shared = self._broker.shared
+        wanted = self._wanted
+        ever = {up_filter(shared=shared, format_=format_) for shared in (False, True) for format_ in Format}
         # A persistent session still has what an earlier configuration subscribed to.
-        client.unsubscribe(up_filter(shared=not shared))
-        client.subscribe(up_filter(shared=shared), qos=1)
+        client.unsubscribe(sorted(ever - set(wanted)))
+        client.subscribe([(topic, 1) for topic in wanted])
         _log.info("broker-connected", host=self._broker.host, port=self._broker.port)
 
     def _on_disconnect(
@@ -97,6 +100,14 @@ class Session:
     ) -> None:
         self._connected_ms = None
         _log.warning("broker-disconnected", host=self._broker.host, port=self._broker.port, reason=str(reason))
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _props: Properties | None
+    ) -> None:
+        for topic, reason in zip(self._wanted, reasons, strict=False):
+            if reason.is_failure:
+                hint = "allow the workers' account to read it, or leave the format out of SHOUHUAN_FORMATS"
+                _log.error("subscription-refused", topic=topic, reason=str(reason), hint=hint)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         content_type = getattr(message.properties, "ContentType", None) if message.properties else None

@@ -1,6 +1,6 @@
 """Messages in, columns and dead letters out: shape was checked by the decoder, here come law, time and range."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import UNSET
 from numpy.typing import NDArray
 
-from ingest.decode.native import Decoded, Refusal, decode, printable
+from ingest.decode.answers import Decoded, Ignored, Refusal, printable
 from ingest.directory import Directory, Entry
 from schemas.readings import ABSENT, DTYPES, SOURCE_CODE, VITALS_COLUMNS, Readings
 from schemas.reasons import DeadLetter, RejectReason
@@ -34,13 +34,17 @@ class VetConfig:
 
 
 class Batch(NamedTuple):
-    """What became of some messages; every reading is in ``readings`` or under a dead letter."""
+    """What became of some messages; every reading is in ``readings`` or under a dead letter.
+
+    ``ignored`` counts messages that their format knows and that carry no reading, by name.
+    """
 
     readings: Readings
     dead_letters: list[DeadLetter]
     messages: int
     no_consent: int
     unknown_field: int
+    ignored: dict[str, int] = {}  # noqa: RUF012 - never changed
 
 
 _NO_VITALS: Final = Vitals()
@@ -58,14 +62,18 @@ def vet(messages: Sequence[Message], directory: Directory, config: VetConfig) ->
     refused: dict[tuple[int, RejectReason], list[tuple[int, str]]] = defaultdict(list)
     whole = -1
     unknown_field = 0
+    ignored: Counter[str] = Counter()
     for number, message in enumerate(messages):
         entry = directory.look_up(message.topic)
         if isinstance(entry, Refusal):
             refused[number, entry.reason].append((whole, entry.detail))
             continue
-        decoded = decode(message.payload, message.content_type)
-        if isinstance(decoded, Refusal):
-            refused[number, decoded.reason].append((whole, decoded.detail))
+        decoded = entry.decode(message.payload, message.content_type, message.received_ms)
+        if not isinstance(decoded, Decoded):
+            if isinstance(decoded, Ignored):
+                ignored[decoded.name] += 1
+            else:
+                refused[number, decoded.reason].append((whole, decoded.detail))
             continue
         unknown_field += decoded.unknown_fields
         for place, row in enumerate(_rows(entry, decoded, message.received_ms)):
@@ -83,7 +91,7 @@ def vet(messages: Sequence[Message], directory: Directory, config: VetConfig) ->
         kept = np.setdiff1d(np.arange(len(readings)), list(wrong))
         readings, consented = readings.take(kept), consented[kept]
     readings, no_consent = _without_unconsented(readings, consented)
-    return Batch(readings, list(_letters(messages, refused)), len(messages), no_consent, unknown_field)
+    return Batch(readings, list(_letters(messages, refused)), len(messages), no_consent, unknown_field, ignored)
 
 
 def _rows(entry: Entry, decoded: Decoded, received_ms: int) -> Iterable[tuple[Any, ...] | Refusal]:
@@ -163,6 +171,7 @@ def _without_unconsented(readings: Readings, consented: NDArray[np.bool_]) -> tu
 def _letters(
     messages: Sequence[Message], refused: dict[tuple[int, RejectReason], list[tuple[int, str]]]
 ) -> Iterable[DeadLetter]:
+    unlawful = {number for number, reason in refused if reason is RejectReason.NO_ORDER}
     for (number, reason), places in refused.items():
         message = messages[number]
         yield DeadLetter(
@@ -170,6 +179,7 @@ def _letters(
             received_ms=message.received_ms,
             reason=reason,
             detail=places[0][1],
-            payload=b"" if reason is RejectReason.NO_ORDER else message.payload,
+            content_type=printable(message.content_type or ""),
+            payload=b"" if number in unlawful else message.payload,
             readings=tuple(place for place, _ in places if place >= 0),
         )

@@ -10,6 +10,7 @@ class RejectReason(StrEnum):
 
     MALFORMED = "malformed"
     TOO_LARGE = "too_large"
+    ENCRYPTED = "encrypted"
     UNKNOWN_DEVICE = "unknown_device"
     WRONG_ORG = "wrong_org"
     OUT_OF_RANGE = "out_of_range"
@@ -24,13 +25,14 @@ class DropReason(StrEnum):
     DUPLICATE = "duplicate"
     NO_CONSENT = "no_consent"
     UNKNOWN_FIELD = "unknown_field"
+    IGNORED = "ignored"
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A message, or some readings of it, that could not be taken.
 
-    ``payload`` is the whole message, except for ``no_order``: keeping a position that the law
-    forbids to collect would be collecting it, so there the payload is empty (ADR 0003).
+    ``payload`` is the whole message, except where any reading of it was ``no_order``: keeping a position
+    that the law forbids to collect would be collecting it, so there the payload is empty (ADR 0003).
     ``readings`` are the positions refused inside the message; empty means the message as a whole.
     """
 
@@ -40,3 +42,4 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     payload: bytes
     readings: tuple[int, ...] = ()
+    content_type: str = ""

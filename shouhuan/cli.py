@@ -17,6 +17,7 @@ from shouhuan.settings import Settings, SettingsError, load
 from simulator.bulk import BulkError
 from simulator.scenario import ScenarioError
 from store.errors import StoreError
+from store.letters import LetterError
 
 app: Final = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 _out: Final = Console()
@@ -374,9 +375,79 @@ def zones(
         print_repaired(registry, _out, _err)
 
 
+letters: Final = typer.Typer(
+    no_args_is_help=True, help="List, show and replay what could not be taken (docs/operations.md)."
+)
+app.add_typer(letters, name="deadletter")
+
+
+@letters.command("list")
+def deadletter_list(
+    reason: Annotated[str | None, typer.Option(help="Of this reason.")] = None,
+    org: Annotated[str | None, typer.Option(help="Whose topic names this org.")] = None,
+    since: Annotated[str | None, typer.Option(help="Since then: 90m, 12h, 3d, or a time with an offset.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="The newest so many.")] = 50,
+) -> None:
+    """List dead letters, newest first, after how many there are of each reason.
+
+    Example: `shouhuan deadletter list --reason unknown_device --since 12h`
+    """
+    from shouhuan.deadletter import show_list
+
+    settings = _ready_for_letters()
+    with _for_people():
+        show_list(settings, reason, org, since, limit, _out)
+
+
+@letters.command("show")
+def deadletter_show(
+    number: Annotated[int, typer.Argument(help="The letter's number, from `list`.")],
+    operator: Annotated[str | None, typer.Option(help="Who looks, for the audit; without it, the OS user.")] = None,
+) -> None:
+    """Show a dead letter whole: why it was refused, and what it says. Every look is audited.
+
+    Example: `shouhuan deadletter show 17 --operator zhang`
+    """
+    from shouhuan.deadletter import show
+
+    settings = _ready_for_letters()
+    with _for_people():
+        show(settings, number, operator, _out)
+
+
+@letters.command("replay")
+def deadletter_replay(
+    numbers: Annotated[list[int] | None, typer.Argument(help="Numbers, from `list`.")] = None,
+    reason: Annotated[str | None, typer.Option(help="All of this reason that were not replayed well yet.")] = None,
+    operator: Annotated[str | None, typer.Option(help="Who asks, for the record; without it, the OS user.")] = None,
+    wait: Annotated[float, typer.Option(min=0, help="Seconds to wait for the stream's answer.")] = 10.0,
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would become of them.")] = False,
+) -> None:
+    """Have dead letters judged again by the running stream, after what made them dead was mended.
+
+    What is stored already is a duplicate, so asking twice doubles nothing. Exit code 1 if any was refused again.
+
+    Example: `shouhuan import registry.yaml && shouhuan deadletter replay --reason unknown_device`
+    """
+    from shouhuan.deadletter import replay
+
+    settings = _ready_for_letters()
+    with _for_people():
+        raise typer.Exit(replay(settings, numbers or [], reason, operator, wait, _out, dry_run=dry_run))
+
+
 def main() -> None:
     """Run the command line."""
     app()
+
+
+def _ready_for_letters() -> Settings:
+    from shouhuan.doctor import require
+
+    settings = _settings()
+    require(settings, "database", "migrations")
+    return settings
 
 
 def _settings() -> Settings:
@@ -394,7 +465,7 @@ def _for_people() -> Iterator[None]:
     """Errors that say what to do are shown as they are, without a traceback."""
     try:
         yield
-    except (StoreError, ScenarioError, TruthError, BulkError) as error:
+    except (StoreError, ScenarioError, TruthError, BulkError, LetterError) as error:
         _err.print(str(error), style="red", markup=False, highlight=False)
         raise typer.Exit(1) from None
 

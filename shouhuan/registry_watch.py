@@ -1,7 +1,7 @@
 """Keeps a process's picture of the registry fresh: told by NOTIFY, and by looking every two seconds in any case."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from threading import Lock, Thread
 from typing import Final
@@ -13,6 +13,7 @@ from flows.rules import rules_by_shard
 from ingest.directory import Directory
 from schemas.judging import Release, Released
 from schemas.registry import NumberedRegistry
+from schemas.topics import Format
 from store.alerts import INCIDENT_CHANNEL
 from store.connection import connect
 from store.errors import StoreError
@@ -32,8 +33,9 @@ class RegistryWatch:
     ``directory`` and ``rules`` answer at once with the newest known; ``changes`` hands each change on once.
     """
 
-    def __init__(self, url: str, now: Callable[[], datetime]) -> None:
+    def __init__(self, url: str, now: Callable[[], datetime], formats: Collection[Format] = tuple(Format)) -> None:
         self._url = url
+        self._formats = formats
         self._now = now
         self._lock = Lock()
         self._waiting: list[Control] = []
@@ -91,7 +93,7 @@ class RegistryWatch:
             return load_registry(connection)
 
     def _take(self, numbered: NumberedRegistry) -> None:
-        rules, directory = rules_by_shard(numbered), Directory.of(numbered)
+        rules, directory = rules_by_shard(numbered), Directory.of(numbered, self._formats)
         with self._lock:
             self._rules, self._directory, self._version = rules, directory, numbered.version
             self._waiting.append(rules)

@@ -7,13 +7,20 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+
+from schemas.topics import Format
 
 PREFIX: Final = "SHOUHUAN_"
 FILE_VARIABLE: Final = "SHOUHUAN_CONFIG"
 WEB_DIR: Final = Path(__file__).parent.parent / "console" / "web" / "dist"
 """Where the console's front end is built to."""
 _NOT_OURS: Final = ("SHOUHUAN_TEST_", "SHOUHUAN_REQUIRE_", "SHOUHUAN_SCREENSHOT_")
+
+
+def _words(value: object) -> object:
+    """``native, senml`` in a variable is a list of words."""
+    return value.replace(",", " ").split() if isinstance(value, str) else value
 
 
 class SettingsError(Exception):
@@ -37,6 +44,9 @@ class Settings(BaseModel):
     mqtt_username: str | None = Field(None, description="the workers' account at the broker")
     mqtt_password: SecretStr | None = Field(None, description="its password")
     mqtt_tls_ca: Path | None = Field(None, description="certificate authority of the broker; absent means no TLS")
+    formats: Annotated[frozenset[Format], BeforeValidator(_words), Field(min_length=1)] = Field(
+        frozenset(Format), description="what telemetry may be written in: any of native, owntracks, senml"
+    )
     mqtt_receive_maximum: Annotated[int, Field(ge=10, le=65535)] = Field(
         2_000, description="messages in flight to one partition, unacknowledged"
     )

@@ -20,7 +20,9 @@ from flows.sinks import AlertSink
 from geo.sampling import SamplingConfig
 from ingest.client import BrokerConfig
 from ingest.commander import Commander
+from ingest.directory import Directory
 from ingest.mqtt import MqttSource, SourceConfig
+from ingest.replays import ReplayConfig, ReplaySource
 from ingest.vet import VetConfig
 from shouhuan.clock import now, now_ms
 from shouhuan.registry_watch import RegistryWatch
@@ -28,6 +30,7 @@ from shouhuan.settings import Settings
 from store.alerts import AlertWriter
 from store.commands import CommandLog
 from store.journal import PostgresJournal
+from store.letters import ReplayDesk
 
 _RECOVERY_PARTS: Final = 4
 """Fixed when the recovery store is made: the most processes that can share it."""
@@ -44,6 +47,7 @@ def broker_config(settings: Settings) -> BrokerConfig:
         tls_ca=str(settings.mqtt_tls_ca) if settings.mqtt_tls_ca else None,
         receive_maximum=settings.mqtt_receive_maximum,
         shared=settings.partitions > 1 if settings.mqtt_shared is None else settings.mqtt_shared,
+        formats=settings.formats,
     )
 
 
@@ -64,6 +68,22 @@ def command_delivery(settings: Settings, open_log: Callable[[], CommandLog]) -> 
     return Delivery(open_log(), partial(Commander, f"shouhuan-{_sender(settings)}", broker), now)
 
 
+def replay_source(settings: Settings, directory: Callable[[], Directory], stop: Event) -> ReplaySource:
+    """Dead letters that people ask to be judged again."""
+    url = settings.database_url.get_secret_value()
+    return ReplaySource(
+        ReplayConfig(
+            partition=f"{settings.partition_prefix}-replays",
+            desk=partial(ReplayDesk, url),
+            open_journal=partial(PostgresJournal, url),
+            directory=directory,
+            vetting=vet_config(settings),
+            now_ms=now_ms,
+            stop=stop,
+        )
+    )
+
+
 def _sender(settings: Settings) -> str:
     return f"{settings.partition_prefix}-commands"
 
@@ -72,7 +92,7 @@ def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
     stop = Event()
-    watch = RegistryWatch(url, now)
+    watch = RegistryWatch(url, now, settings.formats)
     source = MqttSource(
         SourceConfig(
             broker=broker_config(settings),
@@ -94,6 +114,7 @@ def run(settings: Settings) -> None:
         judging,
         AlertSink(lambda: AlertWriter(url)),
         CommandSink(open_log, delivery.nudge) if sampling else None,
+        replay_source(settings, watch.directory, stop),
     )
     watch.start()
     delivery.start()

@@ -9,8 +9,8 @@ from schemas.reasons import DeadLetter
 from store.connection import Connection
 
 _INSERT: Final = """
-    INSERT INTO dead_letter (received_at, topic, reason, detail, readings, payload)
-    VALUES (timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s, %b)
+    INSERT INTO dead_letter (received_at, topic, reason, detail, readings, content_type, payload)
+    VALUES (timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s, %s, %b)
 """
 
 
@@ -30,12 +30,13 @@ def storable(text: str) -> str:
     return text.replace("\x00", "\ufffd").encode("utf-8", "replace").decode()
 
 
-def _row(dead_letter: DeadLetter) -> tuple[int, str, str, str, Jsonb, bytes]:
+def _row(dead_letter: DeadLetter) -> tuple[int, str, str, str, Jsonb, str, bytes]:
     return (
         dead_letter.received_ms,
         storable(dead_letter.topic),
         dead_letter.reason.value,
         storable(dead_letter.detail),
         Jsonb(list(dead_letter.readings)),
+        storable(dead_letter.content_type),
         dead_letter.payload,
     )

@@ -4,11 +4,12 @@ The journal is what a dataflow replays, so verdicts are a function of it. ``batc
 partition counts 1, 2, 3 … without gaps, because its head is raised by the transaction that writes the row.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, LiteralString, NamedTuple
 
 import numpy as np
 from psycopg.errors import DeadlockDetected, UniqueViolation
+from psycopg.types.json import Jsonb
 
 from schemas.readings import Readings
 from schemas.reasons import DeadLetter
@@ -29,13 +30,16 @@ _SETTLED: Final = """
 """
 _ROW: Final = """
     INSERT INTO journal (partition, batch_no, ingest_time, messages, stored, duplicates, dead_letters,
-                         no_consent, unknown_field, batch)
-    VALUES (%s, %s, timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s, %s, %s, %b)
+                         no_consent, unknown_field, ignored, batch)
+    VALUES (%s, %s, timestamptz 'epoch' + %s * interval '1 millisecond', %s, %s, %s, %s, %s, %s, %s, %b)
 """
 _REPLAY: Final = """
     SELECT batch_no, (extract(epoch FROM ingest_time) * 1000)::bigint, batch
     FROM journal WHERE partition = %s AND batch_no > %s ORDER BY batch_no LIMIT %s
 """
+
+
+NOTHING: Final[Mapping[str, int]] = {}
 
 
 class Persisted(NamedTuple):
@@ -61,6 +65,7 @@ class _Batch(NamedTuple):
     no_consent: int
     unknown_field: int
     ingest_ms: int
+    ignored: Mapping[str, int]
 
     def is_same_as(self, other: "_Batch") -> bool:
         """Whether a caller comes again with what it brought before."""
@@ -93,6 +98,7 @@ class PostgresJournal:
         no_consent: int,
         unknown_field: int,
         ingest_ms: int,
+        ignored: Mapping[str, int] = NOTHING,
     ) -> Persisted:
         """Write a batch durably; when this returns, its messages may be acknowledged.
 
@@ -100,7 +106,7 @@ class PostgresJournal:
         a batch of nothing but those is still a row, for its counters. The order of arrival is kept.
         Raises ``StoreUnavailable`` (nothing acknowledged, try again) or ``StoreError``.
         """
-        batch = _Batch(readings, tuple(dead_letters), messages, no_consent, unknown_field, ingest_ms)
+        batch = _Batch(readings, tuple(dead_letters), messages, no_consent, unknown_field, ingest_ms, ignored)
         with translated(self._url):
             persisted = self._answer_late(batch) or self._write_until_no_deadlock(batch)
         self._unanswered = None
@@ -163,7 +169,7 @@ class PostgresJournal:
             write_dead_letters(connection, batch.dead_letters)
             duplicates = len(batch.readings) - len(readings)
             counts = (batch.messages, len(readings), duplicates, len(batch.dead_letters))
-            row = (*counts, batch.no_consent, batch.unknown_field, readings.to_bytes())
+            row = (*counts, batch.no_consent, batch.unknown_field, Jsonb(dict(batch.ignored)), readings.to_bytes())
             connection.execute(_ROW, (self._partition, batch_no, batch.ingest_ms, *row))
             persisted = Persisted(batch_no, readings, duplicates)
             self._unanswered = (batch, persisted)

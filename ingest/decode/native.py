@@ -1,12 +1,13 @@
 """Wire v1, JSON or CBOR: the same structure, told apart by content type or first byte."""
 
 from collections.abc import Callable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-import cbor2
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from ingest.decode.answers import Decoded, Refusal, malformed
+from ingest.decode.cbor import plain
 from schemas.reasons import RejectReason
 from schemas.wire import (
     CONTENT_TYPE_CBOR,
@@ -18,20 +19,6 @@ from schemas.wire import (
     Uplink,
     Vitals,
 )
-
-
-class Refusal(NamedTuple):
-    """Why a payload was not taken, for people and for counting."""
-
-    reason: RejectReason
-    detail: str
-
-
-class Decoded(NamedTuple):
-    """A payload that was taken; ``unknown_fields`` were ignored, but somebody should know."""
-
-    uplink: Uplink
-    unknown_fields: bool
 
 
 class _StrictFix(Fix, frozen=True, kw_only=True, forbid_unknown_fields=True): ...
@@ -56,10 +43,9 @@ class _StrictUplink(Uplink, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 _STRICT: Final = msgspec.json.Decoder(_StrictUplink)
 _LENIENT: Final = msgspec.json.Decoder(Uplink)
 _CBOR_MAP: Final = range(0xA0, 0xC0)
-_DETAIL_CHARS: Final = 200
 
 
-def decode(payload: bytes, content_type: str | None = None) -> Decoded | Refusal:
+def decode(payload: bytes, content_type: str | None = None, _received_ms: int = 0) -> Decoded | Refusal:
     """Decode one payload; any bytes give an answer, none an exception.
 
     >>> decode(b'{"v":1,"seq":0,"readings":[{"time_ms":5,"vitals":{}}]}').uplink.readings[0].time_ms
@@ -72,17 +58,8 @@ def decode(payload: bytes, content_type: str | None = None) -> Decoded | Refusal
     try:
         decoded = _decode_cbor(payload) if _is_cbor(payload, content_type) else _decode_json(payload)
     except Exception as error:  # noqa: BLE001 - decoders raise many kinds on hostile bytes; each is one answer
-        return Refusal(RejectReason.MALFORMED, printable(str(error) or type(error).__name__))
+        return malformed(error)
     return _check(decoded)
-
-
-def printable(text: str) -> str:
-    """A short text that any log and any database takes: no control characters, no lone surrogates.
-
-    >>> printable("a" + chr(0) + "b")
-    'a?b'
-    """
-    return "".join(c if c.isprintable() else "?" for c in text[:_DETAIL_CHARS])
 
 
 def _is_cbor(payload: bytes, content_type: str | None) -> bool:
@@ -94,9 +71,9 @@ def _decode_json(payload: bytes) -> Decoded:
 
 
 def _decode_cbor(payload: bytes) -> Decoded:
-    plain = cbor2.loads(payload)
-    _refuse_nan(plain)
-    return _strictly_first(lambda: msgspec.convert(plain, _StrictUplink), lambda: msgspec.convert(plain, Uplink))
+    data = plain(payload)
+    _refuse_nan(data)
+    return _strictly_first(lambda: msgspec.convert(data, _StrictUplink), lambda: msgspec.convert(data, Uplink))
 
 
 def _strictly_first(strict: Callable[[], Uplink], lenient: Callable[[], Uplink]) -> Decoded:
@@ -107,16 +84,15 @@ def _strictly_first(strict: Callable[[], Uplink], lenient: Callable[[], Uplink])
         return Decoded(lenient(), unknown_fields=True)
 
 
-def _refuse_nan(plain: object) -> None:
+def _refuse_nan(data: object) -> None:
     """NaN means absent in our columns, so a band may not send it as a value."""
-    waiting: list[Any] = [plain]
-    while waiting:
-        value = waiting.pop()
+    values: list[Any] = [data]
+    for value in values:
         if isinstance(value, dict):
-            waiting += value.values()
+            values.extend(value.values())
         elif isinstance(value, list):
-            waiting += value
-        elif isinstance(value, float) and value != value:  # noqa: PLR0124 - the definition of NaN
+            values.extend(value)
+        elif value != value:  # noqa: PLR0124 - the definition of NaN
             raise ValueError("NaN is not a value; leave the field out")
 
 

@@ -119,6 +119,13 @@ def test_a_message_number_used_twice_shows_the_clone_at_once() -> None:
     assert rung([*still(range(5)), *twice]) == [("clone", "opened", 5.4)]
 
 
+def test_the_numbers_of_a_format_without_numbers_show_neither_clone_nor_clock() -> None:
+    twice = [{**fix(5), "seq": -5}, {**fix(5.4, 5), "seq": -5}, {**fix(5.8), "seq": -5}]
+    assert rung([*still(range(5)), *twice]) == []
+    back = [fix(n, seq=-1 - n * 7919 % 65_521, late_s=3_600.0) for n in range(10, 16)]
+    assert rung([*(fix(n + 70, seq=-1 - n) for n in range(5)), *back]) == []
+
+
 def test_readings_of_one_message_share_its_number_honestly() -> None:
     stored = [{**fix(5 + n, 3 * (n == 1)), "seq": 5, "late_s": 180 - 60 * n} for n in range(4)]
     assert rung([*still(range(5)), *stored]) == []

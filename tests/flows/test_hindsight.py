@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alerts.ledger import Ledger
-from flows.hindsight import ALLOWED_MS, MOST_HEARD
+from flows.hindsight import ALLOWED_MS, MOST_HEARD, UNKNOWN, missing
 from flows.judge import Judge, detectors
 from schemas.alerts import AlertEvent, AlertState
+from schemas.judging import Table
 from schemas.readings import Readings
 from schemas.registry import ZoneKind
 from tests.flows.test_fences import BANDS, HOME_RULES, MANY, reading, rules
@@ -200,3 +201,15 @@ def test_a_band_handed_to_another_wearer_starts_with_nothing_to_wait_for() -> No
     foreign = reading(0, 400, wearer=9)
     assert judge.judge(foreign) == []
     assert np.array_equal(judge.hindsight.waits_for(np.array([0])), [False])
+
+
+def test_numbers_below_zero_tell_no_gap_and_times_still_do() -> None:
+    clock = Table(np.array([1]), {"judged_ms": np.array([60_000]), "seq": np.array([4_000_000_000], np.uint32)})
+    rows, interval_ms = np.array([0]), np.array([60_000])
+
+    def lacks(at_ms: int) -> int:
+        step = Readings.of(device=[1], event_ms=[at_ms], seq=[-1_000])
+        return int(missing(clock, rows, step, interval_ms)[0])
+
+    assert lacks(120_000) == 0
+    assert lacks(600_000) == UNKNOWN

@@ -25,6 +25,10 @@ EXAMPLE: dict[str, Any] = {
     ],
 }
 
+CONTAINS_ITSELF = bytes.fromhex("d81c81d81d00")
+# Each array holds the one before twice, by reference: 2^30 values if anybody walks it.
+BILLIONS = b"\xd8\x1c\x82" * 30 + b"\x00\x00" + b"".join(b"\xd8\x1d" + cbor2.dumps(n) for n in range(29, 0, -1))
+
 
 def changed(**fields: Any) -> bytes:
     message = json.loads(json.dumps(EXAMPLE))
@@ -74,6 +78,25 @@ def test_what_we_encode_we_decode() -> None:
         assert msgspec.to_builtins(again) == msgspec.to_builtins(reading)
 
 
+numbers = st.floats(allow_nan=False, allow_infinity=False)
+switches = st.booleans()
+fixes = st.fixed_dictionaries({"lat": numbers, "lon": numbers, "accuracy_m": numbers}, optional={"speed_mps": numbers})
+bodies = st.fixed_dictionaries({}, optional={"heart_rate_bpm": numbers, "steps": numbers, "quality": numbers})
+states = st.fixed_dictionaries({}, optional={"battery_pct": numbers, "sos": switches, "firmware": st.text()})
+part = st.one_of(fixes.map(lambda f: {"fix": Fix(**f)}), bodies.map(lambda v: {"vitals": Vitals(**v)}),
+                 states.map(lambda d: {"device": DeviceStatus(**d)}))  # fmt: skip
+counts = st.integers(0, 2**53)
+
+
+@given(seq=counts, told=st.lists(st.tuples(counts, part), min_size=1, max_size=4))
+def test_whatever_we_encode_we_decode(seq: int, told: list[tuple[int, dict[str, Any]]]) -> None:
+    up = Uplink(v=1, seq=seq, readings=[Reading(time_ms=time_ms, **parts) for time_ms, parts in told])
+    for payload in (encode_json(up), cbor2.dumps(to_builtins(up))):
+        decoded = decode(payload)
+        assert isinstance(decoded, Decoded)
+        assert msgspec.to_builtins(decoded.uplink) == msgspec.to_builtins(up)
+
+
 @pytest.mark.parametrize(
     ("payload", "reason"),
     [
@@ -107,6 +130,13 @@ def test_what_we_encode_we_decode() -> None:
             RejectReason.MALFORMED,
             id="NaN in CBOR",
         ),
+        pytest.param(b"\xa1\x61v" + CONTAINS_ITSELF, RejectReason.MALFORMED, id="a CBOR array that contains itself"),
+        pytest.param(b"\xa1\x61v" + BILLIONS, RejectReason.MALFORMED, id="fifty bytes of CBOR that stand for billions"),
+        pytest.param(b"\xa1\x61v\xd8\x23\x64(a+)", RejectReason.MALFORMED, id="a regular expression in CBOR"),
+        pytest.param(b"\xa1\x61v\xc2\x59\xf0\x00" + b"\xff" * 61_440, RejectReason.MALFORMED, id="an integer of 61 KB"),
+        pytest.param(b"\xa2\x61v\x01\x61v\x01", RejectReason.MALFORMED, id="a CBOR key twice"),
+        pytest.param(b"\xa1\x61v" + b"\x81" * 60_000, RejectReason.MALFORMED, id="a tower of CBOR arrays"),
+        pytest.param(b"\xa1\x81\x01\x01", RejectReason.MALFORMED, id="an array as a CBOR key"),
     ],
 )
 def test_what_is_not_the_protocol_is_refused_with_a_reason(payload: bytes, reason: RejectReason) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from schemas import wire
-from schemas.topics import PREFIX, Channel
+from schemas.topics import PREFIX, UPLINKS, Channel, Format
 
 SPEC: dict[str, Any] = yaml.safe_load((Path(wire.__file__).parent / "asyncapi.yaml").read_text(encoding="utf-8"))
 SCHEMAS = SPEC["components"]["schemas"]
@@ -19,9 +19,9 @@ TYPES = {
 
 
 def test_the_channels_are_those_of_the_topic_grammar() -> None:
-    assert {name: c["address"] for name, c in SPEC["channels"].items()} == {
-        channel.value: f"{PREFIX}/{{org}}/{{device}}/{channel.value}" for channel in Channel
-    }
+    ours = {channel.value: f"{PREFIX}/{{org}}/{{device}}/{channel.value}" for channel in Channel}
+    others = {format_.value: topic for format_, topic in UPLINKS.items() if format_ is not Format.NATIVE}
+    assert {name: c["address"] for name, c in SPEC["channels"].items()} == ours | others
 
 
 def test_every_type_is_described_and_nothing_else() -> None:
