@@ -10,7 +10,7 @@ from fastapi.staticfiles import StaticFiles
 from psycopg import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
-from console import api, events, zones
+from console import api, events, health, zones
 from console.desk import Desk
 from console.guard import Guard
 from console.settings import ConsoleSettings
@@ -33,6 +33,7 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     app.include_router(api.router)
     app.include_router(events.router)
     app.include_router(zones.router)
+    app.include_router(health.router)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(StoreUnavailable, _no_database)

@@ -23,6 +23,8 @@ from ingest.commander import Commander
 from ingest.mqtt import MqttSource, SourceConfig
 from ingest.vet import VetConfig
 from shouhuan.clock import now, now_ms
+from shouhuan.monitor import Monitor, store_checks
+from shouhuan.observer import StreamObserver, WatchedJournal, WatchedWriter
 from shouhuan.registry_watch import RegistryWatch
 from shouhuan.settings import Settings
 from store.alerts import AlertWriter
@@ -68,33 +70,50 @@ def _sender(settings: Settings) -> str:
     return f"{settings.partition_prefix}-commands"
 
 
+def monitor(settings: Settings, observer: StreamObserver) -> Monitor:
+    """What the worker answers on its monitor port."""
+    alive = {"dataflow": observer.pulse.finding}
+    ready = {**store_checks(settings), **alive, "broker": observer.broker, "lag": observer.lag}
+    return Monitor(observer.metrics.registry, alive, ready)
+
+
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
     stop = Event()
+    observer = StreamObserver(now_ms, settings.stall_after_s, settings.ready_lag_s)
     watch = RegistryWatch(url, now)
     source = MqttSource(
         SourceConfig(
             broker=broker_config(settings),
             partitions=tuple(f"{settings.partition_prefix}-{n}" for n in range(settings.partitions)),
-            open_journal=partial(PostgresJournal, url),
+            open_journal=lambda name: WatchedJournal(PostgresJournal(url, name), name, observer),
             directory=watch.directory,
             vetting=vet_config(settings),
             now_ms=now_ms,
             stop=stop,
+            on_session=observer.opened,
+            on_epoch=observer.epoch,
         )
     )
     sampling = sampling_config(settings)
     open_log = partial(CommandLog, url, _sender(settings))
     delivery = command_delivery(settings, open_log)
-    judging = JudgeConfig(rules=watch.rules, partitions=frozenset(source.list_parts()), now=now, sampling=sampling)
+    judging = JudgeConfig(
+        rules=watch.rules,
+        partitions=frozenset(source.list_parts()),
+        now=now,
+        sampling=sampling,
+        on_judged=observer.judged,
+    )
     flow = supervision(
         source,
         ControlSource(watch.changes, stop, now),
         judging,
-        AlertSink(lambda: AlertWriter(url)),
-        CommandSink(open_log, delivery.nudge) if sampling else None,
+        AlertSink(lambda: WatchedWriter(AlertWriter(url), observer.metrics), pause=partial(observer.pause, "alerts")),
+        CommandSink(open_log, delivery.nudge, partial(observer.pause, "commands")) if sampling else None,
     )
+    monitor(settings, observer).start(settings)
     watch.start()
     delivery.start()
     _stop_on_signal(stop)
