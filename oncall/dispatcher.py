@@ -85,6 +85,7 @@ class Dispatcher:
 
     def _serve_while_connected(self, stop: Event) -> None:
         with Outbox(self._database_url) as outbox, Listener(self._database_url, [WAKE_CHANNEL]) as wake:
+            wake.poll(0)  # listen before the first look, or what comes between the two is told to nobody
             while not stop.is_set():
                 self._on_turn()
                 self._drain(outbox, stop)
