@@ -122,6 +122,11 @@ class StreamMetrics:
         for code in AlertCode:
             self.alerts.labels(code.value, Transition.OPENED.value)
 
+    def begin_at_zero(self, partition: str) -> None:
+        """A partition that has received nothing is to be seen, too."""
+        for counter in (self.messages, self.stored, self.duplicates, self.late):
+            counter.labels(partition)
+
 
 WRITERS: Final = ("journal", "alerts", "commands")
 """Who writes to the database within the worker's dataflow."""

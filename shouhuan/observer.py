@@ -43,6 +43,7 @@ class StreamObserver:
     def opened(self, partition: str, session: Session) -> None:
         """A partition has gone live."""
         self._sessions[partition] = session
+        self.metrics.begin_at_zero(partition)
         self.metrics.queue.labels(partition).set_function(lambda: session.waiting)
         self.metrics.connected.labels(partition).set_function(lambda: session.connected)
 
