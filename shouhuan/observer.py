@@ -4,6 +4,7 @@ Costs a few dozen counter steps a batch, nothing a reading. Bytewax's thread rep
 """
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -100,12 +101,15 @@ class StreamObserver:
         since_s = self._behind_since_s
         return 0.0 if since_s is None else time.monotonic() - since_s
 
+    def journal(self) -> Finding:
+        """Whether the journal was judged again and readings are taken."""
+        if self._sessions:
+            return Finding("replayed")
+        return Finding("the journal is still being judged again", "wait: readings are taken when that is done")
+
     def broker(self) -> Finding:
-        """Whether every partition is live and connected."""
-        sessions = dict(self._sessions)
-        if not sessions:
-            return Finding("the journal is still being judged again", "wait: readings are taken when that is done")
-        away = sorted(name for name, session in sessions.items() if not session.connected)
+        """Whether every partition that is live is connected."""
+        away = sorted(name for name, session in dict(self._sessions).items() if not session.connected)
         return Finding(f"not connected: {', '.join(away)}", _START) if away else Finding("connected")
 
     def lag(self) -> Finding:
@@ -158,8 +162,8 @@ class WatchedJournal:
         metrics.messages.labels(self._partition).inc(messages)
         metrics.no_consent.inc(no_consent)
         metrics.unknown_fields.inc(unknown_field)
-        for letter in dead_letters:
-            metrics.dead_letters.labels(letter.reason.value).inc()
+        for reason, number in Counter(letter.reason for letter in dead_letters).items():
+            metrics.dead_letters.labels(reason.value).inc(number)
         return persisted
 
     def replay(self, after: int, limit: int) -> list[JournalEntry]:

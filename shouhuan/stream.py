@@ -73,7 +73,13 @@ def _sender(settings: Settings) -> str:
 def monitor(settings: Settings, observer: StreamObserver) -> Monitor:
     """What the worker answers on its monitor port."""
     alive = {"dataflow": observer.pulse.finding}
-    ready = {**store_checks(settings), **alive, "broker": observer.broker, "lag": observer.lag}
+    ready = {
+        **store_checks(settings),
+        **alive,
+        "journal": observer.journal,
+        "broker": observer.broker,
+        "lag": observer.lag,
+    }
     return Monitor(observer.metrics.registry, alive, ready)
 
 
