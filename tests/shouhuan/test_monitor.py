@@ -1,18 +1,20 @@
 """The monitor port by itself: what it answers, whom it asks, and what every process must have."""
 
 import json
+from pathlib import Path
 
 import pytest
 from prometheus_client import CollectorRegistry
 
 from oncall.policy import Policy
 from shouhuan.doctor import Finding
-from shouhuan.metrics import ConsoleMetrics
 from shouhuan.monitor import Monitor, store_checks
 from shouhuan.paging import OncallObserver
 from shouhuan.settings import load
 from tests.fix_database import Server
+from tests.processes import running
 from tests.scrape import Probe
+from tests.services.ports import answers, free_port, wait_until
 
 WELL = {"broker": lambda: Finding("it answers")}
 ILL = {"broker": lambda: Finding("it is away", "start it")}
@@ -68,10 +70,21 @@ def test_a_send_that_takes_its_time_is_no_stall() -> None:
     assert load({}).stall_after_s > 2 * Policy().timeout_s
 
 
-def test_the_console_tells_its_numbers_on_the_monitor_port_alone() -> None:
-    metrics = ConsoleMetrics(lambda: 3)
-    metrics.requests.labels("200").inc()
-    probe = Probe(Monitor(metrics.registry).listen("127.0.0.1", 0))
-    samples = probe.samples()
-    assert samples["shouhuan_http_requests_total{status=200}"] == 1
-    assert samples["shouhuan_live_listeners"] == 3
+def test_a_running_console_tells_its_numbers_on_the_monitor_port_alone(embedded_database: str, tmp_path: Path) -> None:
+    page, probe = Probe(free_port()), Probe(free_port())
+    environment = {
+        "SHOUHUAN_DATABASE_URL": embedded_database,
+        "SHOUHUAN_CONSOLE_PORT": str(page.port),
+        "SHOUHUAN_MONITOR_PORT": str(probe.port),
+    }
+    with running(["console"], environment, tmp_path / "console.log") as console:
+        wait_until(lambda: answers(page.port), f"the console; log:\n{console.log.read_text()}")
+        assert page.problems("/healthz") == page.problems("/readyz") == []
+        assert page.get("/api/me")[0] == 401
+        assert "shouhuan_" not in page.get("/metrics")[1]
+        assert probe.get("/readyz")[0] == 404
+        samples = probe.samples()
+    assert samples["shouhuan_http_requests_total{status=200}"] == 2
+    assert samples["shouhuan_http_requests_total{status=401}"] == 1
+    assert samples["shouhuan_http_answer_seconds_count"] == 4
+    assert samples["shouhuan_live_listeners"] == 0

@@ -12,8 +12,10 @@ import pytest
 from schemas.reasons import RejectReason
 from schemas.registry import ZoneKind
 from shouhuan.clock import now_ms
+from shouhuan.metrics import WRITERS
 from tests import world
 from tests.desk import AWAY, HOME_ZONE, Desk, open_desk
+from tests.fix_database import Breakable
 from tests.scrape import Probe
 from tests.services.mosquitto import Mosquitto
 from tests.services.ports import free_port, wait_until
@@ -110,6 +112,27 @@ def test_every_number_moves_as_it_should(watched: Watched) -> None:
     assert now["shouhuan_queue_messages{partition=mqtt-0}"] == now["shouhuan_commit_lag_seconds"] == 0
     assert now["shouhuan_epoch_age_seconds"] < STALL_AFTER_S
     assert now["process_resident_memory_bytes"] > 0
+
+
+def test_a_worker_without_its_database_is_alive_and_says_so(
+    breakable_database: Breakable, mosquitto: Mosquitto, tmp_path: Path
+) -> None:
+    probe = Probe(free_port())
+    settings = {"SHOUHUAN_MONITOR_PORT": str(probe.port), "SHOUHUAN_READY_LAG_S": "1"}
+    with open_desk(breakable_database.url, mosquitto, tmp_path, **settings) as desk:
+        desk.says(device={"strap_closed": True})
+        desk.wait_stored(1)
+        breakable_database.crash()
+        desk.says(device={"strap_closed": False})
+        wait_until(lambda: probe.problems() == ["database", "migrations", "lag"], f"the worker; log:\n{desk.log}")
+        assert probe.problems("/healthz") == []
+        samples = probe.samples()
+        assert sum(samples[f"shouhuan_store_failures_total{{writer={writer}}}"] for writer in WRITERS) > 0
+        assert samples["shouhuan_commit_lag_seconds"] > 1
+        breakable_database.start()
+        wait_until(lambda: probe.problems() == [], "readiness")
+        desk.wait_stored(2)
+        assert probe.samples()["shouhuan_commit_lag_seconds"] == 0
 
 
 def test_a_worker_without_its_broker_is_alive_and_not_ready(watched: Watched) -> None:
