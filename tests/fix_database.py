@@ -45,8 +45,8 @@ class Server:
         return conninfo.make_conninfo(self.url, dbname=name)
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected to it."""
-        self._run("DROP DATABASE {} WITH (FORCE)", str(conninfo.conninfo_to_dict(url)["dbname"]))
+        """Remove a database if it is there, whoever is still connected to it."""
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", str(conninfo.conninfo_to_dict(url)["dbname"]))
 
     def close(self) -> None:
         """Remove what outlives the tests: a given server is left as it was found."""

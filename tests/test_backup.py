@@ -105,6 +105,26 @@ def test_a_backup_and_a_lost_recovery_folder_bring_back_everything_once(
         desk.wait_stored(desk.sent)
 
 
+def test_a_restored_database_takes_the_place_of_the_old_one_which_is_kept(
+    database_server: Server, database_url: str, restored: Restore, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    back_up(database_url, tmp_path / "shouhuan.dump")
+    kept = facts(database_url)
+    old, new = (
+        str(conninfo.conninfo_to_dict(url)["dbname"]) for url in (database_url, restored(tmp_path / "shouhuan.dump"))
+    )
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("DROP TABLE alert_event")
+        script("replace.sh", database_url, old, new)
+    request.addfinalizer(lambda: database_server.drop(conninfo.make_conninfo(database_url, dbname=f"{old}_replaced")))
+    assert facts(database_url) == kept
+    with psycopg.connect(database_server.url) as connection:
+        names = connection.execute(
+            "SELECT datname, datallowconn FROM pg_database WHERE datname = ANY(%s)", ([old, new, f"{old}_replaced"],)
+        ).fetchall()
+    assert sorted(names) == [(old, True), (f"{old}_replaced", False)]
+
+
 def test_a_restore_never_touches_a_database_that_is_there(database_url: str, tmp_path: Path) -> None:
     back_up(database_url, tmp_path / "shouhuan.dump")
     name = str(conninfo.conninfo_to_dict(database_url)["dbname"])
