@@ -83,6 +83,11 @@ def monitor(settings: Settings, observer: StreamObserver) -> Monitor:
     return Monitor(observer.metrics.registry, alive, ready)
 
 
+def watched_journal(url: str, observer: StreamObserver, partition: str) -> WatchedJournal:
+    """The journal of a partition, counted: whatever hands readings to the judge has it from here."""
+    return WatchedJournal(PostgresJournal(url, partition), partition, observer)
+
+
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
@@ -93,7 +98,7 @@ def run(settings: Settings) -> None:
         SourceConfig(
             broker=broker_config(settings),
             partitions=tuple(f"{settings.partition_prefix}-{n}" for n in range(settings.partitions)),
-            open_journal=lambda name: WatchedJournal(PostgresJournal(url, name), name, observer),
+            open_journal=partial(watched_journal, url, observer),
             directory=watch.directory,
             vetting=vet_config(settings),
             now_ms=now_ms,
