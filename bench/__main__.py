@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from bench import end_to_end, fence, judge, load, replay, walks, wire
+from bench import end_to_end, fence, judge, load, observing, replay, walks, wire
 
 QUESTIONS = {
     "wire": wire.run,
@@ -19,6 +19,7 @@ QUESTIONS = {
     "walks": walks.run,
     "replay": replay.run,
     "load": load.run,
+    "observing": observing.run,
     "end to end": end_to_end.run,
 }
 

@@ -144,20 +144,6 @@ async def close(incident_id: UUID, closing: Closing, operator: SignedIn, desk: D
     return await _seen(desk, operator, incident_id, action)
 
 
-@router.get("/healthz")
-async def healthz() -> dict[str, str]:
-    """The process is alive."""
-    return {"status": "alive"}
-
-
-@router.get("/readyz")
-async def readyz(desk: DeskOf) -> dict[str, str]:
-    """The database answers: without it, 503 from the error handler."""
-    async with desk.session() as session:
-        await session.execute("SELECT 1")
-    return {"status": "ready"}
-
-
 async def _seen(desk: Desk, operator: Operator, incident_id: UUID, action: str) -> IncidentView:
     """The incident, if it is the operator's to see; else 404, which does not tell whether it exists."""
     async with desk.session() as session:

@@ -2,7 +2,10 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Final
 
+import psycopg
+import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
@@ -10,12 +13,14 @@ from fastapi.staticfiles import StaticFiles
 from psycopg import OperationalError
 from starlette.middleware.sessions import SessionMiddleware
 
-from console import api, events, zones
+from console import api, events, health, zones
 from console.desk import Desk
 from console.guard import Guard
 from console.settings import ConsoleSettings
+from store.connection import first_line
 from store.errors import StoreUnavailable
 
+_log: Final = structlog.get_logger(__name__)
 __all__ = ["ConsoleSettings", "create_app"]
 
 
@@ -33,9 +38,11 @@ def create_app(settings: ConsoleSettings) -> FastAPI:
     app.include_router(api.router)
     app.include_router(events.router)
     app.include_router(zones.router)
+    app.include_router(health.router)
     app.add_exception_handler(RequestValidationError, _not_understood)
     app.add_exception_handler(OperationalError, _no_database)
     app.add_exception_handler(StoreUnavailable, _no_database)
+    app.add_exception_handler(psycopg.Error, _refused)
     _serve_page(app, settings)
     app.add_middleware(
         SessionMiddleware,
@@ -65,6 +72,13 @@ async def _not_understood(_: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for no other
     problems = (f"{'.'.join(map(str, problem['loc'][1:]))}: {problem['msg']}" for problem in error.errors())
     return JSONResponse({"detail": "; ".join(problems)}, 422)
+
+
+async def _refused(request: Request, error: Exception) -> JSONResponse:
+    """Log what the database refused, not the row: a traceback would print both."""
+    route = getattr(request.scope.get("route"), "path", None)
+    _log.error("database-refused", route=route, error=first_line(error), sqlstate=getattr(error, "sqlstate", None))
+    return JSONResponse({"detail": "the database refused; the console's log says what"}, 500)
 
 
 async def _no_database(_request: Request, _error: Exception) -> JSONResponse:

@@ -68,6 +68,11 @@ class Feed:
         self._subscribers.add(subscriber)
         return subscriber
 
+    @property
+    def listeners(self) -> int:
+        """How many listen."""
+        return len(self._subscribers)
+
     def leave(self, subscriber: Subscriber) -> None:
         """Forget a listener."""
         self._subscribers.discard(subscriber)

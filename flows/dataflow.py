@@ -46,13 +46,15 @@ class ShardItem(NamedTuple):
 class JudgeConfig:
     """What the judging step is given: rules to begin with, the partitions that must have spoken, and a clock.
 
-    Without ``sampling`` nothing is asked of bands.
+    Without ``sampling`` nothing is asked of bands. ``on_judged`` hears how many readings a judge has seen, and how many
+    of them came too late to be weighed.
     """
 
     rules: Callable[[], Rules]
     partitions: frozenset[str]
     now: Callable[[], datetime]
     sampling: SamplingConfig | None = None
+    on_judged: Callable[[int, int], object] = lambda _readings, _too_late: None
 
 
 def supervision(
@@ -185,6 +187,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
     def _weigh(self, judge: Judge, readings: Readings) -> list[AlertEvent]:
         before = judge.too_late
         events = judge.judge(readings)
+        self._config.on_judged(len(readings), judge.too_late - before)
         if judge.too_late > before:
             _log.warning(
                 "too-late-to-weigh",

@@ -37,7 +37,10 @@ _RETRY_MS: Final = (100, 200, 500, 1_000, 2_000, 5_000)
 
 @dataclass(frozen=True)
 class SourceConfig:
-    """One partition is one persistent session; all seams to the outside are passed in."""
+    """One partition is one persistent session; all seams to the outside are passed in.
+
+    ``on_session`` hears which partition went live with which session, ``on_epoch`` that an epoch of the dataflow ended.
+    """
 
     broker: BrokerConfig
     partitions: tuple[str, ...]
@@ -46,6 +49,8 @@ class SourceConfig:
     vetting: VetConfig
     now_ms: Callable[[], int]
     stop: Event
+    on_session: Callable[[str, Session], object] = lambda _name, _session: None
+    on_epoch: Callable[[], object] = lambda: None
 
 
 class MqttSource(FixedPartitionedSource[Item, int]):
@@ -96,6 +101,7 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
         return datetime.fromtimestamp(self._config.now_ms() / 1000, UTC) + _IDLE
 
     def snapshot(self) -> int:
+        self._config.on_epoch()
         return self._batch_no
 
     def close(self) -> None:
@@ -111,6 +117,7 @@ class _MqttPartition(StatefulSourcePartition[Item, int]):
         _log.info("journal-replayed", partition=self._name, batch_no=self._batch_no)
         self._session = Session(f"shouhuan-{self._name}", self._config.broker, self._config.now_ms)
         self._session.open()
+        self._config.on_session(self._name, self._session)
         return []
 
     def _receive(self, session: Session) -> Sequence[Item]:

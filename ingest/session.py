@@ -66,6 +66,23 @@ class Session:
                 if delivery.connection == self._connection:
                     self._client.ack(delivery.mid, delivery.qos)
 
+    @property
+    def connected(self) -> bool:
+        """Whether the broker can reach us now."""
+        return self._connected_ms is not None
+
+    @property
+    def waiting(self) -> int:
+        """How many messages have not been taken."""
+        return len(self._queue)
+
+    def oldest_ms(self) -> int | None:
+        """When the message arrived that waits longest; None where none waits. Any thread may ask."""
+        try:
+            return self._queue[0].message.received_ms
+        except IndexError:
+            return None
+
     def drained_since_ms(self) -> int | None:
         """Since when the present connection stands, if nothing waits; None otherwise."""
         return self._connected_ms if not self._queue else None

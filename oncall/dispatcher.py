@@ -31,7 +31,8 @@ class Dispatcher:
     not promised that a person gets one message only: a channel that took a message and could not
     say so is tried again.
 
-    ``environment`` holds what ``${NAME}`` in a contact's URL stands for; ``now`` tells aware time.
+    ``environment`` holds what ``${NAME}`` in a contact's URL stands for; ``now`` tells aware time. ``on_outcome`` hears
+    how each attempt ended, ``on_turn`` that one of the workers looked for pages; both are called from their threads.
     """
 
     def __init__(
@@ -43,6 +44,8 @@ class Dispatcher:
         *,
         policy: Policy | None = None,
         send: Send = channel.send,
+        on_outcome: Callable[[Outcome], object] = lambda _: None,
+        on_turn: Callable[[], object] = lambda: None,
     ) -> None:
         self._database_url = database_url
         self._environment = environment
@@ -50,6 +53,8 @@ class Dispatcher:
         self._now = now
         self._policy = policy or Policy()
         self._send = send
+        self._on_outcome = on_outcome
+        self._on_turn = on_turn
 
     def run_once(self) -> list[Outcome]:
         """Send all that is due, gravest first; raises ``StoreUnavailable`` where the database does not answer."""
@@ -71,6 +76,7 @@ class Dispatcher:
 
     def _serve(self, stop: Event) -> None:
         while not stop.is_set():
+            self._on_turn()
             try:
                 self._serve_while_connected(stop)
             except StoreUnavailable as error:
@@ -79,7 +85,9 @@ class Dispatcher:
 
     def _serve_while_connected(self, stop: Event) -> None:
         with Outbox(self._database_url) as outbox, Listener(self._database_url, [WAKE_CHANNEL]) as wake:
+            wake.poll(0)  # listen before the first look, or what comes between the two is told to nobody
             while not stop.is_set():
+                self._on_turn()
                 self._drain(outbox, stop)
                 wake.poll(self._idle_s(outbox))
 
@@ -117,6 +125,7 @@ class Dispatcher:
             state=outcome.state,
             retry_at=outcome.retry_at,
         )
+        self._on_outcome(outcome)
         _log.info(
             "page",
             page_no=outcome.page_no,

@@ -64,6 +64,16 @@ class Settings(BaseModel):
     console_url: str = Field("http://127.0.0.1:8080", description="how people reach the console; links in pages use it")
     console_secure_cookies: bool = Field(False, description="true behind HTTPS")
     session_secret: SecretStr | None = Field(None, description="signs console sessions; at least 32 characters")
+    monitor_host: str = Field("127.0.0.1", description="where metrics and health are served; never to the public")
+    monitor_port: Annotated[int, Field(ge=1, le=65535)] | None = Field(
+        None, description="the port of `/metrics`, `/healthz` and `/readyz`, one a process; unset serves nothing"
+    )
+    stall_after_s: Annotated[float, Field(ge=5)] = Field(
+        60.0, description="a process that has made no step for so long is not healthy"
+    )
+    ready_lag_s: Annotated[float, Field(gt=0)] = Field(
+        30.0, description="a process whose work has waited longer is not ready"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="of structured logs on stderr")
 
     @model_validator(mode="after")

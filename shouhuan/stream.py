@@ -25,6 +25,8 @@ from ingest.mqtt import MqttSource, SourceConfig
 from ingest.replays import ReplayConfig, ReplaySource
 from ingest.vet import VetConfig
 from shouhuan.clock import now, now_ms
+from shouhuan.monitor import Monitor, store_checks
+from shouhuan.observer import StreamObserver, WatchedJournal, WatchedWriter
 from shouhuan.registry_watch import RegistryWatch
 from shouhuan.settings import Settings
 from store.alerts import AlertWriter
@@ -68,14 +70,16 @@ def command_delivery(settings: Settings, open_log: Callable[[], CommandLog]) -> 
     return Delivery(open_log(), partial(Commander, f"shouhuan-{_sender(settings)}", broker), now)
 
 
-def replay_source(settings: Settings, directory: Callable[[], Directory], stop: Event) -> ReplaySource:
+def replay_source(
+    settings: Settings, directory: Callable[[], Directory], stop: Event, observer: StreamObserver
+) -> ReplaySource:
     """Dead letters that people ask to be judged again."""
     url = settings.database_url.get_secret_value()
     return ReplaySource(
         ReplayConfig(
             partition=f"{settings.partition_prefix}-replays",
             desk=partial(ReplayDesk, url),
-            open_journal=partial(PostgresJournal, url),
+            open_journal=partial(watched_journal, url, observer),
             directory=directory,
             vetting=vet_config(settings),
             now_ms=now_ms,
@@ -88,34 +92,62 @@ def _sender(settings: Settings) -> str:
     return f"{settings.partition_prefix}-commands"
 
 
+def monitor(settings: Settings, observer: StreamObserver) -> Monitor:
+    """What the worker answers on its monitor port."""
+    alive = {"dataflow": observer.pulse.finding}
+    ready = {
+        **store_checks(settings),
+        **alive,
+        "journal": observer.journal,
+        "broker": observer.broker,
+        "lag": observer.lag,
+    }
+    return Monitor(observer.metrics.registry, alive, ready)
+
+
+def watched_journal(url: str, observer: StreamObserver, partition: str) -> WatchedJournal:
+    """The journal of a partition, counted: whatever hands readings to the judge has it from here."""
+    return WatchedJournal(PostgresJournal(url, partition), partition, observer)
+
+
 def run(settings: Settings) -> None:
     """Run until SIGTERM or SIGINT, which end the stream with a last snapshot."""
     url = settings.database_url.get_secret_value()
     stop = Event()
+    observer = StreamObserver(now_ms, settings.stall_after_s, settings.ready_lag_s)
     watch = RegistryWatch(url, now, settings.formats)
     source = MqttSource(
         SourceConfig(
             broker=broker_config(settings),
             partitions=tuple(f"{settings.partition_prefix}-{n}" for n in range(settings.partitions)),
-            open_journal=partial(PostgresJournal, url),
+            open_journal=partial(watched_journal, url, observer),
             directory=watch.directory,
             vetting=vet_config(settings),
             now_ms=now_ms,
             stop=stop,
+            on_session=observer.opened,
+            on_epoch=observer.epoch,
         )
     )
     sampling = sampling_config(settings)
     open_log = partial(CommandLog, url, _sender(settings))
     delivery = command_delivery(settings, open_log)
-    judging = JudgeConfig(rules=watch.rules, partitions=frozenset(source.list_parts()), now=now, sampling=sampling)
+    judging = JudgeConfig(
+        rules=watch.rules,
+        partitions=frozenset(source.list_parts()),
+        now=now,
+        sampling=sampling,
+        on_judged=observer.judged,
+    )
     flow = supervision(
         source,
         ControlSource(watch.changes, stop, now),
         judging,
-        AlertSink(lambda: AlertWriter(url)),
-        CommandSink(open_log, delivery.nudge) if sampling else None,
-        replay_source(settings, watch.directory, stop),
+        AlertSink(lambda: WatchedWriter(AlertWriter(url), observer.metrics), pause=partial(observer.pause, "alerts")),
+        CommandSink(open_log, delivery.nudge, partial(observer.pause, "commands")) if sampling else None,
+        replay_source(settings, watch.directory, stop, observer),
     )
+    monitor(settings, observer).start(settings)
     watch.start()
     delivery.start()
     _stop_on_signal(stop)

@@ -96,8 +96,8 @@ class AlertWriter:
         self._url = url
         self._connection: Connection | None = None
 
-    def write(self, events: Sequence[AlertEvent]) -> int:
-        """Make events durable in one transaction, and return how many were new.
+    def write(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
+        """Make events durable in one transaction, and return those that were new.
 
         Listeners of ``shouhuan_incident`` hear of each new event once it is committed, those of
         ``shouhuan_page`` that there are pages. Raises ``StoreUnavailable`` or ``StoreError``.
@@ -106,7 +106,7 @@ class AlertWriter:
             if self._connection is None or self._connection.closed:
                 self._connection = connect(self._url)
             with self._connection.transaction():
-                return sum(_write(self._connection, event) for event in events)
+                return [event for event in events if _write(self._connection, event)]
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""

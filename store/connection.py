@@ -32,13 +32,16 @@ def where(url: str) -> str:
 
 @contextmanager
 def translated(url: str) -> Iterator[None]:
-    """Raise psycopg's errors as ours: ``StoreUnavailable`` where trying again helps, else ``StoreError``."""
+    """Raise psycopg's errors as ours: ``StoreUnavailable`` where trying again helps, else ``StoreError``.
+
+    Not chained: psycopg's own text may hold the row that was refused, and a traceback would print it.
+    """
     try:
         yield
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
-        raise StoreUnavailable(where(url), _first_line(error)) from error
+        raise StoreUnavailable(where(url), first_line(error)) from None
     except psycopg.Error as error:
-        raise StoreError(f"the database at {where(url)} refused: {_first_line(error)}") from error
+        raise StoreError(f"the database at {where(url)} refused: {first_line(error)}") from None
 
 
 def connect(url: str, *, autocommit: bool = False) -> Connection:
@@ -53,7 +56,12 @@ def connect(url: str, *, autocommit: bool = False) -> Connection:
         return connection
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    r"""What went wrong, without the details of a second line: they may hold a row.
+
+    >>> first_line(ValueError("new row violates a constraint\nDETAIL: failing row contains (7, 26.58, 101.71)"))
+    'new row violates a constraint'
+    """
     return str(error).strip().partition("\n")[0] or type(error).__name__
 
 

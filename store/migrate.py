@@ -1,8 +1,11 @@
 """Bring a database to the schema of ``store/migrations``, one transaction a file."""
 
 import hashlib
+from functools import cache
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
+
+import psycopg
 
 from store.connection import Connection, connect, translated
 from store.errors import MigrationError
@@ -82,6 +85,22 @@ def pending(url: str, folder: Path = MIGRATIONS) -> list[str]:
     with translated(url), connect(url, autocommit=True) as connection:
         applied = _applied(connection) if _has_ledger(connection) else {}
     return [migration.name for migration in not_applied(migrations, applied)]
+
+
+async def pending_in(session: psycopg.AsyncConnection[Any]) -> list[str]:
+    """As ``pending`` says of this version's migrations, asked in a session; psycopg's errors come as they are."""
+    found = await session.execute("SELECT to_regclass('schema_migration') IS NOT NULL")
+    applied: dict[str, str] = {}
+    if await found.fetchone() == (True,):
+        ledger = await session.execute("SELECT name, sha256 FROM schema_migration")
+        applied = dict(await ledger.fetchall())
+    return [migration.name for migration in not_applied(_shipped(), applied)]
+
+
+@cache
+def _shipped() -> list[Migration]:
+    """The files of this version: they do not change while it runs."""
+    return read_migrations()
 
 
 def _apply(connection: Connection, migration: Migration) -> None:

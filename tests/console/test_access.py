@@ -16,8 +16,9 @@ from store.errors import StoreError
 from store.views import add_operator
 from tests.console.build import PASSWORD, PASSWORD_HASH
 from tests.console.conftest import Clock, Console, console_over, serving
+from tests.fix_database import Server
 
-OPEN_TO_ALL = {"/api/login", "/api/healthz", "/api/readyz"}
+OPEN_TO_ALL = {"/api/login"}
 ROUTES = [
     pytest.param(method, route.path, id=f"{method} {route.path}")
     for route in [*api.router.routes, *events.router.routes, *zones.router.routes]
@@ -151,11 +152,26 @@ def test_a_page_that_was_not_built_says_how_to_build_it(console: Console) -> Non
 
 def test_health_needs_no_database_and_readiness_does(clock: Clock, tmp_path: Path) -> None:
     with serving("postgresql://127.0.0.1:1/nowhere?connect_timeout=1", clock, tmp_path) as url:
-        assert httpx.get(f"{url}/api/healthz", trust_env=False).json() == {"status": "alive"}
-        answer = httpx.get(f"{url}/api/readyz", trust_env=False, timeout=20)
+        assert httpx.get(f"{url}/healthz", trust_env=False).json() == {"status": "alive"}
+        answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=20)
     assert answer.status_code == 503
-    assert "database does not answer" in answer.json()["detail"]
+    [problem] = answer.json()["problems"]
+    assert (problem["check"], problem["wrong"]) == ("database", "the database does not answer")
+    assert "127.0.0.1" not in answer.text, "anybody may ask"
+
+
+def test_a_console_without_its_schema_says_what_to_run(embedded_server: Server, clock: Clock, tmp_path: Path) -> None:
+    empty = embedded_server.create_empty()
+    with serving(empty, clock, tmp_path) as url:
+        answer = httpx.get(f"{url}/readyz", trust_env=False)
+    embedded_server.drop(empty)
+    assert answer.status_code == 503
+    assert answer.json()["problems"][0]["do"] == "run `shouhuan migrate`"
 
 
 def test_a_running_console_is_ready(console: Console) -> None:
-    assert console.visitor().get("/api/readyz").json() == {"status": "ready"}
+    assert console.visitor().get("/readyz").json() == {"status": "ready"}
+
+
+def test_metrics_are_not_beside_the_page(console: Console) -> None:
+    assert "shouhuan_" not in console.visitor().get("/metrics").text

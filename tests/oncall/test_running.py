@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,8 +15,12 @@ from oncall.dispatcher import Dispatcher
 from oncall.errors import ChannelDown
 from oncall.message import Message
 from oncall.policy import Policy
+from oncall.stages import Reason
 from store.pages import Outbox
 from tests.oncall.conftest import CONSOLE_URL, START, Clock, Roster, Webhook
+from tests.processes import running
+from tests.scrape import Probe
+from tests.services.ports import free_port
 
 MakeDispatcher = Callable[..., Dispatcher]
 
@@ -133,6 +138,23 @@ def test_what_nobody_foresaw_ends_a_running_dispatcher_with_that_error(
     roster.page()
     with pytest.raises(ZeroDivisionError):
         dispatcher(send=break_down, policy=Policy(idle_s=0.1)).run(threading.Event())
+
+
+def test_a_running_process_counts_how_attempts_ended(
+    roster: Roster, webhook: Webhook, database_url: str, tmp_path: Path
+) -> None:
+    webhook.answers = [503]
+    roster.contact(webhook.url())
+    roster.page()
+    probe = Probe(free_port())
+    environment = {"SHOUHUAN_DATABASE_URL": database_url, "SHOUHUAN_MONITOR_PORT": str(probe.port)}
+    with running(["oncall"], environment, tmp_path / "oncall.log") as oncall:
+        assert soon(lambda: roster.states() == ["delivered"], 30), oncall.log.read_text()
+        samples = probe.samples()
+        assert probe.problems() == []
+    ended = {reason.value: samples[f"shouhuan_deliveries_total{{outcome={reason.value}}}"] for reason in Reason}
+    assert {reason: number for reason, number in ended.items() if number} == {"channel_down": 1, "delivered": 1}
+    assert samples["shouhuan_pages_overdue_seconds"] == 0
 
 
 def soon(condition: Callable[[], Any], within_s: float = 10) -> bool:
