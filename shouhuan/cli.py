@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from evaluation.truth_file import TruthError
 from schemas.registry import NumberedRegistry
-from shouhuan import clock, logs
+from shouhuan import clock, logs, provision
 from shouhuan.settings import Settings, SettingsError, load
 from simulator.bulk import BulkError
 from simulator.scenario import ScenarioError
@@ -21,6 +21,7 @@ from store.errors import StoreError
 app: Final = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+app.add_typer(provision.app, name="provision")
 
 
 @app.callback()
