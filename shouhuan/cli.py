@@ -199,16 +199,29 @@ def evaluate(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    *,
+    roles: Annotated[
+        bool, typer.Option("--roles", help="Also make database roles of least privilege, one for each process.")
+    ] = False,
+) -> None:
     """Bring the database's schema up to date; safe to run at any time, by several at once."""
     from shouhuan.doctor import require
     from store.migrate import migrate as apply
+    from store.roles import Role, RolesRefused, grant_roles
 
     settings = _settings()
     require(settings, "database")
     with _for_people():
         applied = apply(settings.database_url.get_secret_value())
-    _out.print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
+        _out.print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
+        if not roles:
+            return
+        try:
+            grant_roles(settings.database_url.get_secret_value())
+            _out.print(f"granted: {', '.join(Role)}")
+        except RolesRefused as refusal:
+            _err.print(str(refusal), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("import")

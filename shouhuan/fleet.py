@@ -176,4 +176,4 @@ def _registry(settings: Settings, path: Path | None) -> Registry:
         return read_registry(path)
     require(settings, "database", "migrations")
     with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
-        return load_registry(connection).registry
+        return load_registry(connection, nameless=True).registry
