@@ -135,6 +135,7 @@ def _publish(settings: Settings, options: FleetOptions, chosen: Options, registr
         files=files,
         connections=options.connections,
         speed=options.speed,
+        command_key=settings.command_key,
     )
     if options.sent is not None:
         options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")

@@ -5,11 +5,12 @@
     authority/   the key that signs bands' certificates: keep it off the broker
     broker/      everything the broker needs, and nothing else
     bands/       ORG/DEVICE/: what goes into one band
-    services/    an environment file for each account of ours
+    services/    an environment file for each account of ours, and the key that signs commands
 
 Every step is idempotent: what exists is kept, what is missing is made, so a run that was cut off is run again.
 """
 
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from schemas.signing import KEY_BYTES, band_key
 from schemas.topics import is_name
 from shouhuan.door import certificates as x509
 from shouhuan.door.certificates import Identity
@@ -63,6 +65,7 @@ class Site:
         write(self.broker / "services.acl", SERVICES_ACL.encode(), SECRET)
         for accounts in ("bands", "services"):
             (self.broker / f"{accounts}.passwords").touch(SECRET)
+        self._command_key()
         (self.broker / "data").mkdir(mode=0o700, exist_ok=True)
         write(self.broker / "mosquitto.conf", configuration(listening).encode(), PUBLIC)
         return self.broker
@@ -121,7 +124,15 @@ class Site:
     def _admitted(self, account: str, folder: Path) -> Path:
         self._deny(self._denied() - {account})
         write(folder / "ca.crt", read(self.broker / "ca.crt", _FIRST), PUBLIC)
+        key = band_key(self._command_key(), *account.split("/"))
+        write(folder / "command.key", key.hex().encode(), SECRET)
         return folder
+
+    def _command_key(self) -> bytes:
+        file = self.root / "services" / "command.key"
+        if not file.exists():
+            write(file, secrets.token_hex(KEY_BYTES).encode(), SECRET)
+        return bytes.fromhex(file.read_text())
 
     def _band(self, org: str, device: str) -> Path:
         self._authority()
@@ -179,6 +190,7 @@ class Site:
             "SHOUHUAN_MQTT_USERNAME": service.account,
             "SHOUHUAN_MQTT_PASSWORD": password,
             "SHOUHUAN_MQTT_TLS_CA": self.broker.absolute() / "ca.crt",
+            "SHOUHUAN_COMMAND_KEY_FILE": (self.root / "services" / "command.key").absolute(),
         }
         return "".join(f"{name}={value}\n" for name, value in lines.items())
 

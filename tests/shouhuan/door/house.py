@@ -65,10 +65,13 @@ class House:
     def by_password(self, folder: Path, name: str, client_id: str = "") -> "Visitor":
         return Visitor(self.password_port, tls(self.ca), name, (folder / "password").read_text(), client_id)
 
+    def environment(self) -> dict[str, str]:
+        """The settings with which the workers' process is started."""
+        lines = (self.site.root / "services/shouhuan-stream.env").read_text().splitlines()
+        return dict(line.split("=", 1) for line in lines)
+
     def worker(self, client_id: str = "") -> "Visitor":
-        env = dict(
-            line.split("=", 1) for line in (self.site.root / "services/shouhuan-stream.env").read_text().splitlines()
-        )
+        env = self.environment()
         account = env["SHOUHUAN_MQTT_USERNAME"], env["SHOUHUAN_MQTT_PASSWORD"]
         return Visitor(int(env["SHOUHUAN_MQTT_PORT"]), tls(Path(env["SHOUHUAN_MQTT_TLS_CA"])), *account, client_id)
 

@@ -67,7 +67,7 @@ def test_secrets_are_their_owners_only_and_are_never_said(site: Path) -> None:
     ]
     assert [result.exit_code for result in said] == [0] * len(said)
     secret = [path for path in files(site) if path.suffix in {".key", ".env", ".passwords"} or path.name == "password"]
-    assert len(secret) == 8
+    assert len(secret) == 11
     assert {stat.S_IMODE(path.stat().st_mode) for path in secret} == {0o600}
     password = (site / "bands/dongqu/band-1/password").read_text()
     service = re.search("PASSWORD=(.*)", (site / "services/shouhuan-stream.env").read_text())
