@@ -49,7 +49,7 @@ def broker(
         listening = Listening(seen, user, certificate_port, password_port, service_port, connections)
         made = site.make_broker(host, listening)
         site.add_service(Service.WORKER, host[0], service_port)
-    typer.echo(f"start the broker with `mosquitto -c {made / 'mosquitto.conf'}`; {made} must be {user}'s to read")
+    typer.echo(f"start the broker with `mosquitto -c {made / 'mosquitto.conf'}`{_ownership(made, user)}")
     typer.echo(f"keep {folder / 'authority'} away from the broker: who has its key can be any band")
 
 
@@ -113,6 +113,14 @@ def revoke(folder: Folder, org: Org, device_id: Device) -> None:
     typer.echo(
         f"{org}/{device_id} is shut out: {_TAKE}. It may say nothing from then on, and is refused when it returns."
     )
+
+
+def _ownership(folder: Path, user: str) -> str:
+    try:
+        owner = folder.owner()
+    except KeyError:
+        owner = ""
+    return "" if owner == user else f"; {folder} must be its user's to read: `chown -R {user}: {folder}`"
 
 
 @contextmanager

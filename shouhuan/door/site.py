@@ -23,7 +23,7 @@ from schemas.topics import is_name
 from shouhuan.door import certificates as x509
 from shouhuan.door.certificates import Identity
 from shouhuan.door.configuration import SERVICES_ACL, Listening, bands_acl, configuration, denied_accounts
-from shouhuan.door.files import PUBLIC, SECRET, DoorError, read, write
+from shouhuan.door.files import PUBLIC, SECRET, DoorError, make_folder, read, write
 from shouhuan.door.passwords import new_password, remove_password, set_password
 
 _RENEW: Final = timedelta(days=30)
@@ -58,15 +58,17 @@ class Site:
     def make_broker(self, hosts: list[str], listening: Listening) -> Path:
         """The authority, the broker's certificate for these hosts, access lists, and ``mosquitto.conf``."""
         authority = self._authority_made()
+        make_folder(self.broker, listening.user)
+        make_folder(self.broker / "data", listening.user)
         write(self.broker / "ca.crt", authority.certificate, PUBLIC)
         self._broker_certificate(authority, hosts)
         self._revoke(authority, set())
         self._deny(self._denied())
         write(self.broker / "services.acl", SERVICES_ACL.encode(), SECRET)
         for accounts in ("bands", "services"):
-            (self.broker / f"{accounts}.passwords").touch(SECRET)
+            file = self.broker / f"{accounts}.passwords"
+            write(file, file.read_bytes() if file.exists() else b"", SECRET)
         self._command_key()
-        (self.broker / "data").mkdir(mode=0o700, exist_ok=True)
         write(self.broker / "mosquitto.conf", configuration(listening).encode(), PUBLIC)
         return self.broker
 

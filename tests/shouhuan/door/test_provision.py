@@ -1,5 +1,6 @@
 """``shouhuan provision``: what it writes, what it keeps, and what it never says."""
 
+import os
 import re
 import shutil
 import stat
@@ -76,6 +77,22 @@ def test_secrets_are_their_owners_only_and_are_never_said(site: Path) -> None:
     assert password not in words
     assert service[1] not in words
     assert "PRIVATE KEY" not in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_what_root_writes_for_the_broker_stays_the_brokers(tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    assert "chown" not in provision("broker", site, *HOST, "--user", "nobody").output
+    provision("device", site, "dongqu", "band-1", "--password")
+    provision("revoke", site, "dongqu", "band-1")
+    assert {path.owner() for path in (site / "broker", *(site / "broker").iterdir())} == {"nobody"}
+    assert {path.owner() for path in files(site / "authority")} == {"root"}
+
+
+def test_a_broker_user_that_is_not_here_is_told_of(tmp_path: Path) -> None:
+    made = provision("broker", tmp_path / "site", *HOST, "--user", "mosquitto-elsewhere")
+    assert made.exit_code == 0
+    assert "chown -R mosquitto-elsewhere: " in made.output.replace("\n", "")
 
 
 def test_what_the_broker_needs_holds_no_authority_and_no_bands_secret(site: Path) -> None:
