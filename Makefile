@@ -49,7 +49,7 @@ RECORDINGS ?= ../shared/data
 
 evaluation: setup
 	@mkdir -p var
-	$(BIN)/shouhuan evaluate --scenario standard --restart --recordings $(RECORDINGS) --realism \
+	$(BIN)/shouhuan evaluate --scenario standard --sampling --restart --recordings $(RECORDINGS) --realism \
 		--markdown docs/evaluation.md --json var/evaluation.json --html var/evaluation.html
 
 gate: setup

@@ -124,6 +124,7 @@ _WHAT: Final[dict[AlertCode, Told]] = {
     AlertCode.DEVICE_BATTERY: Told("电量偏低", "ran low on battery"),
     AlertCode.DEVICE_SILENCE: Told("起失联", "fell silent"),
     AlertCode.DEVICE_SPOOF: Told("起定位不可信", "began to report what is not credible"),
+    AlertCode.DEVICE_NO_FIX: Told("起无定位", "lost its position"),
     AlertCode.VITALS_HEART_RATE: Told("起静息心率异常", "began to show an unusual heart rate at rest"),
     AlertCode.VITALS_SPO2: Told("起血氧偏低", "began to show low blood oxygen"),
     AlertCode.VITALS_TEMPERATURE: Told("体温持续偏高", "had been warm for hours"),
@@ -229,6 +230,13 @@ def _battery(alert: Ringing) -> Iterable[Told | None]:
             f"battery at {_number(level)} % against a threshold of {_number(threshold)} %",
         )
     yield Told("未在充电", "not charging") if alert.evidence.get("charging") is False else None
+    rate, empty_ms = alert.evidence.get("rate_pct_h"), alert.evidence.get("empty_ms")
+    if rate is not None and empty_ms is not None:
+        empty = _near(empty_ms, alert)
+        yield Told(
+            f"按每小时 {_number(rate)} % 的耗电，约 {empty} 耗尽",
+            f"empty at about {empty} at {_number(rate)} % an hour",
+        )
 
 
 def _silence(alert: Ringing) -> Iterable[Told | None]:
@@ -238,7 +246,36 @@ def _silence(alert: Ringing) -> Iterable[Told | None]:
         yield Told(f"平台最后于 {heard} 收到消息", f"the platform last heard from it at {heard}")
     if after_s is not None:
         lasting = _lasting(after_s)
-        yield Told(f"超过其监管等级允许的 {lasting.zh}", f"longer ago than the {lasting.en} that its grade allows")
+        if after_s > (alert.evidence.get("plan_s") or after_s):
+            yield Told(
+                f"超过该手环或此地通常的 {lasting.zh}", f"longer ago than the {lasting.en} usual for band or place"
+            )
+        else:
+            yield Told(f"超过其监管等级允许的 {lasting.zh}", f"longer ago than the {lasting.en} that its grade allows")
+    back_s = alert.evidence.get("usually_back_after_s")
+    if back_s is not None:
+        back = _lasting(back_s)
+        yield Told(
+            f"此地失联的手环多在 {back.zh}内恢复", f"bands that fall silent here are mostly back within {back.en}"
+        )
+
+
+_LOST: Final = {
+    "at_once": Told("定位骤然消失", "its position vanished at once"),
+    "faded": Told("信号渐弱后消失", "its position faded away"),
+    "vague": Told("只有千米级的模糊定位", "its fixes are kilometres vague"),
+}
+
+
+def _no_fix(alert: Ringing) -> Iterable[Told | None]:
+    yield _LOST.get(alert.evidence.get("lost") or "")
+    without_s, threshold_s = alert.evidence.get("without_s"), alert.evidence.get("threshold_s")
+    if without_s is not None and threshold_s is not None:
+        without, threshold = _lasting(without_s), _lasting(threshold_s)
+        yield Told(
+            f"仍在上报，但已 {without.zh}无定位（阈值 {threshold.zh}）",
+            f"it still reports, but without a position for {without.en} (threshold {threshold.en})",
+        )
 
 
 def _spoof(alert: Ringing) -> Iterable[Told | None]:
@@ -392,6 +429,7 @@ _REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
     AlertCode.DEVICE_BATTERY: _battery,
     AlertCode.DEVICE_SILENCE: _silence,
     AlertCode.DEVICE_SPOOF: _spoof,
+    AlertCode.DEVICE_NO_FIX: _no_fix,
     AlertCode.VITALS_HEART_RATE: _heart_rate,
     AlertCode.VITALS_SPO2: _oxygen,
     AlertCode.VITALS_TEMPERATURE: _temperature,

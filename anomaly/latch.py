@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from anomaly.episode import ONSET, ONSET_COLUMN, open_where
 from schemas.alerts import AlertCode, Transition
 from schemas.judging import NEVER, Columns, Detector, Rows, Table, Verdict
+from schemas.rare import Rare
 from schemas.readings import ABSENT, Readings
 
 
@@ -46,7 +47,7 @@ class Latch(Detector):
     @property
     def columns(self) -> Columns:
         """The signal's last value, how often it went to alarm, and the latched alert's onset."""
-        return {"last": (np.int8, ABSENT), "flips": (np.int32, 0), **ONSET_COLUMN}
+        return {"last": (np.int8, ABSENT), "flips": (Rare, 0), **ONSET_COLUMN}
 
     def judge(self, table: Table, rows: Rows, step: Readings) -> list[Verdict]:
         """Ring on the change to alarm; while latched, note each change."""

@@ -95,6 +95,13 @@ def per_day(counts: PerBand, drawn: Resampled) -> Interval:
     return poisson(count, days) if _collapsed(interval) else interval
 
 
+def change_per_day(changes: PerBand, drawn: Resampled) -> Interval:
+    """So many more (or fewer) a wearer-day; ``changes`` are paired, band by band, and may cancel out."""
+    if not drawn.observed_days:
+        return Interval()
+    return interval_of(sum(changes.values()) / drawn.observed_days, _quotient(drawn.totals(changes), drawn.days))
+
+
 def wilson(count: float, total: float) -> Interval:
     """A share with Wilson's 95 % score interval (E. B. Wilson, JASA 1927).
 

@@ -3,7 +3,18 @@
 from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
-from evaluation.outcome import EVENT_RATES, Check, CodeReport, ContextReport, Evaluation, Figures, Load, Variant
+from evaluation import sampling_table
+from evaluation.outcome import (
+    EVENT_RATES,
+    Check,
+    CodeReport,
+    ContextReport,
+    Evaluation,
+    Figures,
+    Load,
+    Sampling,
+    Variant,
+)
 from evaluation.table import (
     SILENT,
     excuse,
@@ -19,7 +30,7 @@ from evaluation.table import (
     with_interval,
     without_detector,
 )
-from schemas.alerts import KINDS
+from schemas.alerts import KINDS, AlertCode
 
 _READING: Final = (
     "An event is found if its alert rings within the event and its grace; an alert that no event explains is false, "
@@ -66,6 +77,7 @@ def _section(evaluation: Evaluation) -> str:
         "### Load",
         _load_table(evaluation.load),
         _text(load_note(evaluation.load)),
+        *_sampling(evaluation.sampling),
         "### Checks",
         _checks_table(evaluation.checks),
     ]
@@ -78,9 +90,12 @@ def _made(evaluation: Evaluation) -> str:
         f"{evaluation.date}, {seed}: {evaluation.wearers:,} wearers, {evaluation.wearer_days:,.0f} wearer-days, "
         f"{evaluation.readings:,} readings."
     )
+    reporting = f"Reporting: {evaluation.reporting}." if evaluation.reporting else ""
     degraded = f"Degraded by: {', '.join(evaluation.degradations)}." if evaluation.degradations else "Nothing degraded."
     took = ", ".join(f"{stage} {duration:.1f}" for stage, duration in evaluation.seconds.items())
-    return " ".join(_text(part) for part in (facts, degraded, f"Seconds by stage: {took}." if took else "") if part)
+    return " ".join(
+        _text(part) for part in (facts, reporting, degraded, f"Seconds by stage: {took}." if took else "") if part
+    )
 
 
 def _codes_table(codes: Iterable[CodeReport]) -> str:
@@ -127,6 +142,23 @@ def _contexts_table(contexts: Iterable[ContextReport]) -> str:
 def _load_table(load: Load) -> str:
     rows = [[name, with_interval(interval, rate)] for name, interval in loads(load)]
     return _table(["incidents", "per wearer-day"], rows)
+
+
+def _sampling(sampling: Sampling | None) -> list[str]:
+    if sampling is None:
+        return []
+    compared = [[_code(p.code), *cells] for p, cells in zip(sampling.codes, sampling_table.rows(sampling), strict=True)]
+    spent = [[name, _text(words)] for name, words in sampling_table.costs(sampling)]
+    return [
+        "### The sampling loop",
+        _text(f"{sampling_table.READ_SO} {sampling_table.INTERVALS}"),
+        _table(["alert", *(each.heading for each in sampling_table.COLUMNS)], compared),
+        _table(["what it cost", ""], spent, left=2),
+    ]
+
+
+def _code(name: str) -> str:
+    return f"`{name}`" if name in set(AlertCode) else f"**{name}**"
 
 
 def _checks_table(checks: Iterable[Check]) -> str:

@@ -304,7 +304,7 @@ def _variant(kind: str, matching: Matching, places: Sequence[int], drawn: Resamp
         events=len(events),
         found=len(found),
         recall=share(_count(found), _count(events), drawn),
-        detect_p50_s=float(_quantile(ordered, _each_once(ordered), 0.5)[0]),
+        detect_p50_s=float(quantile(ordered, each_once(ordered), 0.5)[0]),
     )
 
 
@@ -319,19 +319,20 @@ def _delay_quantiles(matching: Matching, drawn: Resampled) -> tuple[Interval, In
     cumulative = np.cumsum(drawn.weights[rows], axis=0, dtype=np.float64)
     cumulative = cumulative[:, cumulative[-1] > 0]
     p50, p95 = (
-        interval_of(float(_quantile(ordered, _each_once(ordered), q)[0]), _quantile(ordered, cumulative, q))
+        interval_of(float(quantile(ordered, each_once(ordered), q)[0]), quantile(ordered, cumulative, q))
         for q in (0.5, 0.95)
     )
     return p50, p95
 
 
-def _quantile(ordered: NDArray[np.float64], cumulative: NDArray[np.float64], q: float) -> NDArray[np.float64]:
+def quantile(ordered: NDArray[np.float64], cumulative: NDArray[np.float64], q: float) -> NDArray[np.float64]:
     """For each column of cumulated weights, the first of the ordered values that reaches the share ``q`` of them."""
     reached = cumulative >= q * cumulative[-1] - _ROUNDING
     return np.asarray(ordered[reached.argmax(axis=0)], np.float64)
 
 
-def _each_once(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+def each_once(ordered: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The cumulated weights of values that all count once."""
     return np.arange(1.0, len(ordered) + 1.0)[:, np.newaxis]
 
 

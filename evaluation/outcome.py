@@ -134,6 +134,59 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
     by_priority: dict[str, int]
 
 
+class Delays(msgspec.Struct, frozen=True):
+    """Quantiles of the time to find, s, over all events; a missed one counts with its whole duration and grace."""
+
+    p50_s: float | None = None
+    p95_s: float | None = None
+    p99_s: float | None = None
+
+
+class Paired(msgspec.Struct, frozen=True, kw_only=True):
+    """The same events with the sampling loop and without it; a change is with less without, over the same draws.
+
+    ``code`` may name several together. ``sooner`` and ``later`` count events found in both runs, by 5 s or more.
+    """
+
+    code: str
+    events: int
+    without: Delays
+    closed: Delays
+    p50_change_s: Interval
+    p95_change_s: Interval
+    sooner: int
+    later: int
+    recall_without: float | None
+    recall_closed: float | None
+    recall_change: Interval
+    false_without: float | None
+    false_closed: float | None
+    false_change: Interval
+
+
+class Sampling(msgspec.Struct, frozen=True, kw_only=True):
+    """What the sampling loop gave and what it cost, against the same run in which nobody commands the bands.
+
+    ``fast_share``: of the time a band had power. ``expired``: commands that no band heard in time. ``battery_pct``:
+    per cent of a charge a wearer-day that reports beyond the plan took, and over the tenth of wearers it cost most.
+    """
+
+    codes: list[Paired]
+    asked: dict[str, int]
+    expired: int
+    per_wearer_day: float
+    fast_share: float
+    readings_without: int
+    readings_closed: int
+    battery_pct: float
+    battery_worst_tenth_pct: float
+
+    @property
+    def readings_more_pct(self) -> float:
+        """By how much more was said."""
+        return 100.0 * (self.readings_closed / max(self.readings_without, 1) - 1.0)
+
+
 class Series(msgspec.Struct, frozen=True, kw_only=True):
     """A signal round a moment; None where the band sent none."""
 
@@ -174,7 +227,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
-    """One evaluation, whole: what was judged by which command, and how it went."""
+    """One evaluation, whole: what was judged by which command, and how it went.
+
+    ``reporting`` says how often bands report, and whether anybody commands them.
+    """
 
     title: str
     command: str
@@ -190,3 +246,5 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True):
     checks: list[Check]
     exhibits: list[Exhibit]
     seconds: dict[str, float]
+    reporting: str = ""
+    sampling: Sampling | None = None

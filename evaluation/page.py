@@ -6,6 +6,7 @@ from string import Template
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from evaluation import sampling_table
 from evaluation.outcome import (
     EVENT_RATES,
     Check,
@@ -16,6 +17,7 @@ from evaluation.outcome import (
     Figures,
     Interval,
     Load,
+    Sampling,
 )
 from evaluation.svg import (
     Markup,
@@ -72,6 +74,7 @@ def as_html(evaluation: Evaluation, timezone: str = "Asia/Shanghai") -> str:
         codes=join(_code(report, high) for report in evaluation.codes),
         contexts=_contexts(evaluation.contexts),
         load=_load(evaluation.load),
+        sampling=_sampling(evaluation.sampling),
         checks=_checks(evaluation.checks),
         exhibits=_exhibits(evaluation.exhibits, ZoneInfo(timezone)),
         footer=_footer(evaluation, timezone),
@@ -80,8 +83,11 @@ def as_html(evaluation: Evaluation, timezone: str = "Asia/Shanghai") -> str:
 
 def _made(evaluation: Evaluation) -> Markup:
     seed = "" if evaluation.seed is None else f" · seed {evaluation.seed}"
+    reporting = f" · {evaluation.reporting}" if evaluation.reporting else ""
     degraded = f" · 降质 degraded by {', '.join(evaluation.degradations)}" if evaluation.degradations else ""
-    return join([tag("code", evaluation.command), tag("p", f"{evaluation.date}{seed}{degraded}", class_="muted")])
+    return join(
+        [tag("code", evaluation.command), tag("p", f"{evaluation.date}{seed}{reporting}{degraded}", class_="muted")]
+    )
 
 
 def _footer(evaluation: Evaluation, timezone: str) -> Markup:
@@ -293,6 +299,36 @@ def _load(load: Load) -> Markup:
         _table(("事件 incidents", "每人日 per wearer-day"), by_figure),
         tag("br"),
         _table(("优先级 priority", f"共{load.incidents:,}起 incidents"), by_priority),
+        class_="panel",
+    )
+
+
+_SAMPLING_HEADINGS: Final = (
+    "告警 alert",
+    "实情 events",
+    "用时中位 to find p50",
+    "95分位 p95",
+    "99分位 p99",
+    "更早/更晚 sooner / later",
+    "召回 recall",
+    "误报/人日 false per wearer-day",
+)
+
+
+def _sampling(sampling: Sampling | None) -> Markup:
+    if sampling is None:
+        return tag("p", "未闭环：无人指令手环 / Open: nobody commands the bands", class_="panel muted")
+    compared = (
+        tag("tr", tag("td", pair.code), *map(_number, cells))
+        for pair, cells in zip(sampling.codes, sampling_table.rows(sampling), strict=True)
+    )
+    spent = (tag("tr", tag("td", name), tag("td", words)) for name, words in sampling_table.costs(sampling))
+    return tag(
+        "div",
+        tag("p", f"{sampling_table.READ_SO} {sampling_table.INTERVALS}", class_="muted"),
+        tag("div", _table(_SAMPLING_HEADINGS, compared), class_="wide"),
+        tag("br"),
+        _table(("代价 cost", ""), spent, left=2),
         class_="panel",
     )
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from evaluation.outcome import Found
 from schemas.judging import NEVER
 from schemas.readings import Readings
 from schemas.registry import FOREVER_MS, NumberedRegistry
@@ -136,6 +137,11 @@ class Observed:
     def spans(self) -> dict[str, tuple[int, int]]:
         """First and last event time by device, of those heard at all."""
         return {self._device[row]: (int(self._first_ms[row]), int(self._last_ms[row])) for row in self._heard()}
+
+    def in_time(self, found: Sequence[Found]) -> list[Found]:
+        """Alerts that rang while any band spoke: that a recording ends is no silence of its bands."""
+        end_ms = int(self._last_ms.max(initial=NEVER))
+        return [one for one in found if one.found_ms <= end_ms]
 
     def _heard(self) -> list[int]:
         return [int(row) for row in np.flatnonzero(self._last_ms != NEVER)]

@@ -146,10 +146,11 @@ def _parts(evaluation: Evaluation) -> Iterator[Table | Text]:
 def _head(evaluation: Evaluation) -> Text:
     seed = "" if evaluation.seed is None else f", seed {evaluation.seed}"
     degraded = f"\ndegraded by: {', '.join(evaluation.degradations)}" if evaluation.degradations else ""
+    reporting = f"\n{evaluation.reporting}" if evaluation.reporting else ""
     return Text.assemble(
         (evaluation.title, "bold"),
         f"  {evaluation.date}{seed}: {evaluation.wearers:,} wearers, {evaluation.wearer_days:,.0f} wearer-days, ",
-        f"{evaluation.readings:,} readings{degraded}",
+        f"{evaluation.readings:,} readings{reporting}{degraded}",
     )
 
 
@@ -167,11 +168,11 @@ _FIGURE_COLUMNS: Final[tuple[tuple[str, Callable[[Figures], str]], ...]] = (
 
 
 def _codes_table(codes: Iterable[CodeReport]) -> Table:
-    table = _table("code", *(heading for heading, _ in _FIGURE_COLUMNS))
+    table = plain_table("code", *(heading for heading, _ in _FIGURE_COLUMNS))
     for report in codes:
         table.add_row(*_our_cells(report), style="" if report.has_detector else "yellow")
         for name, figures in ringing(report).items():
-            table.add_row(Padding(Text(name), (0, 0, 0, 2)), *_texts(*_cells(figures)), style="dim")
+            table.add_row(Padding(Text(name), (0, 0, 0, 2)), *texts(*_cells(figures)), style="dim")
     return table
 
 
@@ -182,8 +183,8 @@ def ringing(report: CodeReport) -> dict[str, Figures]:
 
 def _our_cells(report: CodeReport) -> list[Text]:
     if report.has_detector:
-        return _texts(report.code, *_cells(report.ours))
-    return _texts(report.code, f"{report.ours.events:,}", "no detector", *[NOTHING] * (len(_FIGURE_COLUMNS) - 2))
+        return texts(report.code, *_cells(report.ours))
+    return texts(report.code, f"{report.ours.events:,}", "no detector", *[NOTHING] * (len(_FIGURE_COLUMNS) - 2))
 
 
 def _cells(figures: Figures) -> list[str]:
@@ -191,10 +192,10 @@ def _cells(figures: Figures) -> list[str]:
 
 
 def _kinds_table(codes: Iterable[CodeReport]) -> Table:
-    table = _table("code", "kind", "events", "found", "recall", "found in p50", left=2)
+    table = plain_table("code", "kind", "events", "found", "recall", "found in p50", left=2)
     for report in codes:
         for number, variant in enumerate(report.variants):
-            table.add_row(*_texts("" if number else report.code, *_kind_cells(variant)))
+            table.add_row(*texts("" if number else report.code, *_kind_cells(variant)))
     return table
 
 
@@ -209,12 +210,12 @@ def per_occurrence(context: ContextReport) -> float | None:
 
 
 def _contexts_table(contexts: Iterable[ContextReport]) -> Table:
-    table = _table("hard negative", "occurrences", "false each", "false alerts by code")
+    table = plain_table("hard negative", "occurrences", "false each", "false alerts by code")
     table.columns[-1].justify = "left"
     table.columns[-1].no_wrap = False
     for context in contexts:
         each = rate(per_occurrence(context))
-        table.add_row(*_texts(context.context, f"{context.occurrences:,}", each, most_first(context.false_alerts)))
+        table.add_row(*texts(context.context, f"{context.occurrences:,}", each, most_first(context.false_alerts)))
     return table
 
 
@@ -234,14 +235,14 @@ def load_note(load: Load) -> str:
 
 
 def _load_table(load: Load) -> Table:
-    table = _table("load", "incidents / wearer-day")
+    table = plain_table("load", "incidents / wearer-day")
     for name, interval in loads(load):
-        table.add_row(*_texts(name, with_interval(interval, rate)))
+        table.add_row(*texts(name, with_interval(interval, rate)))
     return table
 
 
 def _checks_table(checks: Iterable[Check]) -> Table:
-    table = _table("check", "", "", left=3)
+    table = plain_table("check", "", "", left=3)
     table.columns[-1].no_wrap = False
     for check in checks:
         verdict = Text("passed", "green") if check.passed else Text("FAILED", "bold red")
@@ -249,7 +250,7 @@ def _checks_table(checks: Iterable[Check]) -> Table:
     return table
 
 
-def _table(*headings: str, left: int = 1) -> Table:
+def plain_table(*headings: str, left: int = 1) -> Table:
     """A plain table whose first columns are names, which may wrap, and whose others are figures, which never do."""
     table = Table(box=None, padding=(0, 1, 0, 0), header_style="bold")
     for place, heading in enumerate(headings):
@@ -257,6 +258,7 @@ def _table(*headings: str, left: int = 1) -> Table:
     return table
 
 
-def _texts(*cells: str) -> list[Text]:
+def texts(*cells: str) -> list[Text]:
+    """Cells of a row."""
     # As plain text: a name with brackets would otherwise be taken for rich's markup.
     return [Text(cell) for cell in cells]

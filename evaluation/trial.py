@@ -37,19 +37,19 @@ class Setting:
 
 
 SETTINGS: Final = (
-    Setting("very eager", Thresholds(zone_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
+    Setting("very eager", Thresholds(zone_scale=0.4, no_fix_scale=0.4, battery_low_pct=40.0, battery_clear_pct=45.0,
                                      heart_rate_evidence=2.0, nights_evidence=0.7,
                                      spo2_evidence=4.0, temperature_evidence=1.5,
                                 off_body_log_odds=1.5, fall_log_odds=3.0, spoof_scale=0.4), 0.4),
-    Setting("eager", Thresholds(zone_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
+    Setting("eager", Thresholds(zone_scale=0.7, no_fix_scale=0.7, battery_low_pct=28.0, battery_clear_pct=33.0,
                                 heart_rate_evidence=4.0, nights_evidence=1.3,
                                 spo2_evidence=8.0, temperature_evidence=3.0,
                                 off_body_log_odds=2.8, fall_log_odds=4.5, spoof_scale=0.7), 0.7),
-    Setting("patient", Thresholds(zone_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
+    Setting("patient", Thresholds(zone_scale=1.4, no_fix_scale=1.4, battery_low_pct=14.0, battery_clear_pct=20.0,
                                   heart_rate_evidence=10.0, nights_evidence=3.0,
                                   spo2_evidence=20.0, temperature_evidence=7.0,
                                 off_body_log_odds=5.5, fall_log_odds=7.5, spoof_scale=1.6), 1.6),
-    Setting("very patient", Thresholds(zone_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
+    Setting("very patient", Thresholds(zone_scale=2.5, no_fix_scale=2.5, battery_low_pct=9.0, battery_clear_pct=15.0,
                                        heart_rate_evidence=20.0, nights_evidence=5.0,
                                        spo2_evidence=35.0, temperature_evidence=10.0,
                                 off_body_log_odds=7.5, fall_log_odds=9.0, spoof_scale=3.0), 3.0),

@@ -13,9 +13,11 @@ from threading import Event, Thread
 from typing import Any, Final, Self
 
 import msgspec
+import numpy as np
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from anomaly.prompt import VALID_MS, Nudge, Prompt
 from flows.judge import in_event_order
 from flows.rules import ShardRules
 from geo.sampling import Ask, Sampling, SamplingConfig
@@ -28,6 +30,8 @@ from store.commands import CommandLog
 from store.errors import StoreError
 
 _log: Final = structlog.get_logger(__name__)
+CHARGE: Final = "请充电"
+"""What a band with a display shows while it vibrates."""
 _RETRY_S: Final = (0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 _AT_ONCE: Final = 500
 _EVERY_S: Final = 1.0
@@ -59,8 +63,9 @@ class Sampler:
         return self.table.snapshot()
 
     def ask(self, readings: Readings) -> list[DeviceCommand]:
-        """What a batch makes us ask of bands, in event order."""
-        steps = in_event_order(self.wearers, readings)
+        """What a batch makes us ask of bands, in event order; a backlog says nothing about now, and costs nothing."""
+        live = readings.ingest_ms - readings.event_ms <= self.sampling.config.live_s * 1000.0
+        steps = in_event_order(self.wearers, readings.take(np.flatnonzero(live)))
         asks = [ask for rows, step in steps for ask in self.sampling.decide(self.table, rows, step)]
         return [self._command(ask) for ask in asks]
 
@@ -88,6 +93,51 @@ def expiring(command: Command, at: datetime) -> Command:
     1000
     """
     return msgspec.structs.replace(command, expires_ms=round(at.timestamp() * 1000.0))
+
+
+@dataclass(slots=True)
+class Prompter:
+    """The prompts of one shard and what it remembers: a band that runs low asks its own wearer first."""
+
+    wearers: WearerRules
+    prompt: Prompt
+    table: Table
+
+    @classmethod
+    def new(cls, rules: ShardRules, snapshot: Mapping[str, Any] | None = None) -> Self:
+        """With the memory of a snapshot; without one it may ask once more."""
+        prompt = Prompt(rules.wearers.keys, rules.thresholds)
+        made = cls(rules.wearers, prompt, Table.new(prompt.keys, prompt.columns))
+        if snapshot is not None:
+            made.table.inherit(Table.restore(snapshot))
+        return made
+
+    def adopt(self, rules: ShardRules) -> Self:
+        """The same under other rules: whoever is still judged keeps what is known of them."""
+        return type(self).new(rules, self.snapshot())
+
+    def snapshot(self) -> dict[str, Any]:
+        """Plain values."""
+        return self.table.snapshot()
+
+    def ask(self, readings: Readings) -> list[DeviceCommand]:
+        """What a batch makes us ask of wearers, in event order."""
+        steps = in_event_order(self.wearers, readings)
+        nudges = [nudge for rows, step in steps for nudge in self.prompt.decide(self.table, rows, step)]
+        return [self._command(nudge) for nudge in nudges]
+
+    def _command(self, nudge: Nudge) -> DeviceCommand:
+        org, device = self.wearers.org[nudge.row], self.wearers.device[nudge.row]
+        identity = command_id(org, device, nudge.at_ms, CommandType.VIBRATE)
+        return DeviceCommand(
+            command=Command(id=str(identity), type=CommandType.VIBRATE, text=CHARGE),
+            org=org,
+            device=device,
+            device_no=int(self.wearers.device_no[nudge.row]),
+            asked_ms=nudge.at_ms,
+            expires_ms=nudge.at_ms + VALID_MS,
+            reason=nudge.reason.value,
+        )
 
 
 class Courier:

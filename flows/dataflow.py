@@ -15,7 +15,7 @@ from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import Sink
 
 from anomaly.outage import CENSUS_EVERY_MS, Census
-from flows.commands import Sampler
+from flows.commands import Prompter, Sampler
 from flows.judge import Judge
 from flows.rules import SHARDS, ShardRules
 from flows.sites import KEY, SitesLogic, concerns_sites
@@ -121,7 +121,7 @@ def _keyed(shard: int, item: Readings | Heartbeat | ShardRules | Release) -> tup
 
 
 class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
-    """One shard in the dataflow: hands items to its ``Judge`` and its ``Sampler``, and tells the judge the time.
+    """One shard in the dataflow: hands items to its judge, sampler and prompter, and tells the judge the time.
 
     A timer a second drives the time, but never beyond what every partition's heartbeat vouches for:
     while we are cut off or catching up, nobody is called silent.
@@ -132,6 +132,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         self._resume = resume_state or {}
         self._judge: Judge | None = None
         self._sampler: Sampler | None = None
+        self._prompter: Prompter | None = None
         self._beats: dict[str, Heartbeat] = {}
         self._wake: datetime | None = None
         self._shard = 0
@@ -155,11 +156,12 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         return self._wake
 
     def snapshot(self) -> dict[str, Any]:
-        """The tables of judge and sampler as plain values."""
+        """The tables of judge, sampler and prompter as plain values."""
         if self._judge is None:
             return self._resume
         sampling = {} if self._sampler is None else {"sampling": self._sampler.snapshot()}
-        return self._judge.snapshot() | sampling
+        prompting = {} if self._prompter is None else {"prompting": self._prompter.snapshot()}
+        return self._judge.snapshot() | sampling | prompting
 
     def _take(self, value: ShardItem) -> Sequence[Judged]:
         judge = self._judge or self._start(value.shard)
@@ -168,6 +170,7 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
                 return [*self._weigh(judge, value.item), *self._ask(value.item)]
             case ShardRules():
                 self._sampler = self._sampler and self._sampler.adopt(value.item)
+                self._prompter = self._prompter and self._prompter.adopt(value.item)
                 return judge.adopt(value.item, epoch_ms(self._config.now()))
             case Release():
                 judge.release(value.item)
@@ -199,10 +202,11 @@ class ShardLogic(StatefulBatchLogic[ShardItem, Judged, dict[str, Any]]):
         self._judge = Judge.resume(rules, self._resume) if self._resume else Judge.new(rules)
         if self._config.sampling is not None:
             self._sampler = Sampler.new(rules, self._config.sampling, self._resume.get("sampling"))
+            self._prompter = Prompter.new(rules, self._resume.get("prompting"))
         return self._judge
 
     def _ask(self, readings: Readings) -> list[DeviceCommand]:
-        return [] if self._sampler is None else self._sampler.ask(readings)
+        return [command for asker in (self._sampler, self._prompter) if asker for command in asker.ask(readings)]
 
     def _tick(self) -> list[Judged]:
         if self._judge is None or not self._config.partitions <= self._beats.keys():

@@ -16,6 +16,7 @@ from anomaly.fall import Fall
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.nights import Nights
+from anomaly.no_fix import NoFix
 from anomaly.off_body import OffBody
 from anomaly.outage import Census, census
 from anomaly.silence import Silence
@@ -50,6 +51,7 @@ def detectors(rules: ShardRules) -> tuple[Detector, ...]:
         Approach(rules.rings),
         Dwell(rules.lingering),
         Silence(keys, rules.wearers.silence_after_ms),
+        NoFix(keys, rules.wearers.silence_after_ms, rules.thresholds),
         Battery(keys, rules.thresholds),
         HeartRate(keys, rules.wearers.ahead_s, rules.thresholds),
         Nights(keys, rules.wearers.ahead_s, rules.thresholds),

@@ -140,8 +140,8 @@ class Approach(_Ring):
     """Rings when a wearer who was well away comes into the ring and would be at the line within minutes.
 
     Score: time to the line at the closing speed between two fixes; threshold: ``within_s``. Slower than
-    ``least_mps`` is wander. Whoever once stays in the ring for ``at_home_s`` lives or works there: for them it says
-    nothing any more.
+    ``least_mps``, between fixes or by Doppler, is wander. Whoever once stays at the line for ``at_home_s``, on either
+    side of it, lives or works there: for them it says nothing any more.
     """
 
     void_under_new_rules: ClassVar[tuple[str, ...]] = ("room_m",)
@@ -156,7 +156,7 @@ class Approach(_Ring):
 
     @property
     def columns(self) -> Columns:
-        """Whether the wearer has been well away, since when in the ring and whether at home there, the newest fix."""
+        """Whether the wearer has been well away, since when at the line and whether at home there, the newest fix."""
         return {
             "away": (np.bool_, False),
             "in_since_s": (np.uint32, 0),
@@ -178,8 +178,9 @@ class Approach(_Ring):
         away = table["away"][seen.pairs] | (room_m > AGAIN * ring_m)
         left_s = np.divide(room_m, closing_mps, out=np.full(len(room_m), np.inf), where=closing_mps > self.least_mps)
         within = (room_m > 0) & (room_m <= ring_m)
-        at_home = self._at_home(table, seen, within)
-        nears = seen.asked & away & within & ~at_home & (left_s <= self.within_s)
+        at_home = self._at_home(table, seen, np.abs(room_m) <= AGAIN * ring_m)
+        moves = ~(step.speed_mps[seen.place] < self.least_mps)
+        nears = seen.asked & away & within & moves & ~at_home & (left_s <= self.within_s)
         opens = np.flatnonzero(nears & (table["open_onset_ms"][seen.pairs] == NEVER))
         over = ~seen.asked | (room_m > AGAIN * ring_m) | (room_m <= 0)
         ends = np.flatnonzero(over & (table["open_onset_ms"][seen.pairs] != NEVER))
@@ -205,11 +206,11 @@ class Approach(_Ring):
     def _ring_m(self) -> Floats:
         return self._of_zones(lambda zone: zone.approach_m or 0.0)
 
-    def _at_home(self, table: Table, seen: Seen, within: Flags) -> Flags:
-        """Who has ever stayed in the ring so long that it is theirs."""
+    def _at_home(self, table: Table, seen: Seen, near: Flags) -> Flags:
+        """Who has ever stayed so near to the line for so long that it is theirs."""
         now_s = seen.at_ms // 1000
         since_s = table["in_since_s"][seen.pairs].astype(np.int64)
-        since_s = np.where(~within, 0, np.where(since_s == 0, now_s, since_s))
+        since_s = np.where(~near, 0, np.where(since_s == 0, now_s, since_s))
         at_home = table["at_home"][seen.pairs] | ((since_s > 0) & (now_s - since_s >= self.at_home_s))
         table["in_since_s"][seen.pairs], table["at_home"][seen.pairs] = since_s, at_home
         return np.asarray(at_home)

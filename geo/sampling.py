@@ -57,8 +57,8 @@ class SamplingConfig:
     - ``live_s``: a fix that was older when it reached us says nothing about now.
     - ``coarse_m``: a cell or a vague fix lies near every wall; it says nothing.
     - ``still_mps``: above what Doppler shows of somebody who sits, below a stroll. Home is often smaller than
-      ``near_m``, and who sleeps there is not about to cross anything: the still are near nothing, and count as far
-      away. 0 knows no stillness.
+      ``near_m``, and who sleeps there is not about to cross anything: the still are near nothing, count as far away,
+      and are beyond a wall only by more than their fix is vague. 0 knows no stillness.
     - ``low_battery_pct``: below it a dead band is the greater danger than a late crossing, unless it is a breach.
     """
 
@@ -104,7 +104,7 @@ class _Fixes(NamedTuple):
     fix_ms: Times
     accuracy_m: NDArray[np.float32]
     wall_m: NDArray[np.float64]
-    wrong: Flags
+    beyond_m: NDArray[np.float64]
     approached_m: NDArray[np.float64]
     speed_mps: NDArray[np.float64]
 
@@ -153,30 +153,31 @@ class Sampling:
         says = step.has_fix & live & (step.accuracy_m <= self.config.coarse_m) & (fix_ms > table["fix_ms"][rows])
         at = np.flatnonzero(says)
         row, accuracy_m = rows[at], step.accuracy_m[at]
-        wall_m, wrong = self._wall(row, step.event_ms[at], step.lat[at], step.lon[at])
+        wall_m, beyond_m = self._wall(row, step.event_ms[at], step.lat[at], step.lon[at])
         approached_m = table["wall_m"][row] - wall_m
         # Where the receiver tells no speed, the way to the wall tells how much of it was towards or away from it.
         elapsed_s = (fix_ms[at] - table["fix_ms"][row]) / 1000.0
         walked_mps = np.maximum(np.abs(approached_m) - accuracy_m, 0.0) / elapsed_s
         speed_mps = np.where(np.isnan(step.speed_mps[at]), walked_mps, step.speed_mps[at])
-        return _Fixes(row, step.event_ms[at], fix_ms[at], accuracy_m, wall_m, wrong, approached_m, speed_mps)
+        return _Fixes(row, step.event_ms[at], fix_ms[at], accuracy_m, wall_m, beyond_m, approached_m, speed_mps)
 
     def _wall(
         self, rows: Rows, at_ms: Times, lat: NDArray[np.float64], lon: NDArray[np.float64]
-    ) -> tuple[NDArray[np.float64], Flags]:
-        """Metres to the nearest wall of a demand that holds (NaN: there is none), and whether one is not met."""
-        wall_m, wrong = np.full(len(rows), np.nan), np.zeros(len(rows), np.bool_)
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Metres to the nearest wall of a demand that holds, and how far beyond one that is not met; NaN for none."""
+        wall_m, beyond_m = np.full((2, len(rows)), np.nan)
         pairs, owner = self.demands.pairs_of(rows)
         if not len(pairs):
-            return wall_m, wrong
+            return wall_m, beyond_m
         wrong_side = self.demands.wrong_side[pairs]
         holds = self.demands.at(pairs, at_ms[owner])[0] & ((wrong_side == INSIDE) | (wrong_side == OUTSIDE))
         pairs, owner, wrong_side = pairs[holds], owner[holds], wrong_side[holds]
         distance_m = self.demands.shapes.signed_distance_m(self.demands.zone[pairs], lat[owner], lon[owner])
         distance_m = self.demands.eased_m(pairs, distance_m, at_ms[owner], lat[owner], lon[owner])
         np.fmin.at(wall_m, owner, np.abs(distance_m))
-        wrong[owner[np.where(distance_m > 0, OUTSIDE, INSIDE) == wrong_side]] = True
-        return wall_m, wrong
+        wrong = np.flatnonzero(np.where(distance_m > 0, OUTSIDE, INSIDE) == wrong_side)
+        np.fmax.at(beyond_m, owner[wrong], np.abs(distance_m[wrong]))
+        return wall_m, beyond_m
 
     def _urgency(self, fixes: _Fixes) -> NDArray[np.intp]:
         """Why each fix calls for more, gravest first; a speed that nobody knows counts as moving."""
@@ -185,7 +186,9 @@ class Sampling:
         clear_m = fixes.wall_m - fixes.accuracy_m
         near = moving & (clear_m <= config.near_m)
         closing = moving & (fixes.approached_m > 0) & (clear_m <= fixes.speed_mps * config.ahead_s)
-        return np.select([fixes.wrong, near, closing], [_BREACH, _NEAR, _CLOSING], _CALM)
+        # A vague fix beyond the wall of a home says nothing of whoever sits in it.
+        breach = np.where(moving, fixes.beyond_m > 0, fixes.beyond_m > fixes.accuracy_m)
+        return np.select([breach, near, closing], [_BREACH, _NEAR, _CLOSING], _CALM)
 
     def _note_calm(self, table: Table, fixes: _Fixes, urgency: NDArray[np.intp]) -> NDArray[np.float64]:
         """For how long each wearer has been far from walls, or still; below 0 where it is neither."""

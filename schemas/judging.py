@@ -6,7 +6,7 @@ A detector is frozen rules plus pure steps over a ``Table``; ``geo`` and ``anoma
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar, Final, NamedTuple, Self
 
 import numpy as np
@@ -21,7 +21,17 @@ NEVER: Final = -1
 
 Rows = NDArray[np.intp]
 Times = NDArray[np.int64]
-Columns = Mapping[str, tuple[DTypeLike, float]]
+
+
+class Common(NamedTuple):
+    """A column of the table as a whole, ``size`` long: what is learned of places rather than of wearers."""
+
+    dtype: DTypeLike
+    initial: float
+    size: int
+
+
+Columns = Mapping[str, tuple[DTypeLike, float] | Common]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +39,7 @@ class Table:
     """A detector's memory: one key a row (a device, or a device and zone), one array a column.
 
     Arrays are changed in place; a snapshot is plain values only. A column of dtype ``Rare`` is one of int64 that takes
-    a byte a row while it has no values.
+    a byte a row while it has no values. What is in ``common`` belongs to no row: any newer table takes it over whole.
 
     >>> table = Table.new(np.array([7, 3]), {"seen": (np.int64, NEVER)})
     >>> table["seen"][1] = 5
@@ -41,6 +51,7 @@ class Table:
 
     keys: NDArray[np.int64]
     columns: dict[str, NDArray[Any]]
+    common: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> NDArray[Any]:
         return self.columns[name]
@@ -50,7 +61,8 @@ class Table:
         """A table of the given keys (unique, any order), every column at its initial value."""
         return cls(
             np.asarray(keys, np.int64),
-            {name: _column(len(keys), dtype, initial) for name, (dtype, initial) in columns.items()},
+            {name: _column(len(keys), *of) for name, of in columns.items() if not isinstance(of, Common)},
+            {name: np.full(of.size, of.initial, of.dtype) for name, of in columns.items() if isinstance(of, Common)},
         )
 
     def inherit(self, older: "Table", void: tuple[str, ...] = ()) -> None:
@@ -58,12 +70,16 @@ class Table:
         _, here, there = np.intersect1d(self.keys, older.keys, assume_unique=True, return_indices=True)
         for name in (self.columns.keys() & older.columns.keys()) - set(void):
             self[name][here] = older[name][there]
+        for name in self.common.keys() & older.common.keys():
+            if len(self.common[name]) == len(older.common[name]):
+                self.common[name][:] = older.common[name]
 
     def snapshot(self) -> dict[str, Any]:
         """Plain values that ``restore`` understands in any later version."""
         return {
             "keys": self.keys.tobytes(),
             "columns": {name: _plain(np.asarray(column)) for name, column in self.columns.items()},
+            "common": {name: _plain(array) for name, array in self.common.items()},
         }
 
     @classmethod
@@ -72,6 +88,7 @@ class Table:
         return cls(
             np.frombuffer(snapshot["keys"], np.int64),
             {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot["columns"].items()},
+            {name: np.frombuffer(raw, dtype).copy() for name, (dtype, raw) in snapshot.get("common", {}).items()},
         )
 
 
@@ -170,7 +187,7 @@ class Detector(ABC):
     @property
     @abstractmethod
     def columns(self) -> Columns:
-        """The table's columns: dtype and initial value."""
+        """The table's columns: dtype and initial value; ``Common`` ones belong to no row."""
 
     def memory_of(self, rows: Rows) -> Rows:
         """Where its table speaks of wearers, in the order of their rows: a row each unless it says otherwise."""

@@ -319,6 +319,7 @@ class Thresholds(_Object, frozen=True, kw_only=True):
     """Numbers of the first simple rules; per-grade calibration deepens them."""
 
     zone_scale: float = 1.0
+    no_fix_scale: float = 1.0
     battery_low_pct: float = 20.0
     battery_critical_pct: float = 8.0
     battery_clear_pct: float = 25.0

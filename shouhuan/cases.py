@@ -2,22 +2,27 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from evaluation.case import Case
 from evaluation.degrade import Door
 from evaluation.outcome import Context
+from evaluation.sampling import Spent
 from evaluation.truth_file import contexts_of, events_of, read_contexts, read_truth
+from geo.sampling import SamplingConfig
 from ingest.capture import CaptureConfig, CaptureSource
 from ingest.directory import Directory
 from ingest.vet import VetConfig
 from schemas.readings import ABSENT, Readings
 from schemas.registry import NumberedRegistry
+from shouhuan.closed_loop import SLICE_S, ClosedLoop
 from simulator.fleet import Fleet
 from simulator.messages import FIRMWARE
 from simulator.reports import DEVICE, FIX, VITALS, Reports
@@ -37,37 +42,80 @@ class Source(Protocol):
         """The case."""
 
 
+class Loop(StrEnum):
+    """Adaptive sampling in a played scenario, which is then played every 15 s: nobody commands, or the planner does."""
+
+    OPEN = "each band reports by its plan; nobody commands it, and lives are played every 15 s"
+    CLOSED = "each band reports by its plan, and every 15 s while the sampling planner has it do so"
+
+
+BY_PLAN: Final = "each band reports by its plan; nobody commands it"
+
+
 @dataclass(frozen=True)
 class Played:
     """A scenario, played as its readings are asked for; columns go to the judge without a detour by text.
 
-    Tests hold this way to the same alerts as a capture of the same scenario through the door.
+    Tests hold this way to the same alerts as a capture of the same scenario through the door. Raises ``ValueError``
+    where bands report at steps that a ``loop`` does not play.
     """
 
     scenario: Scenario
+    loop: Loop | None = None
 
     def case(self, on_share: OnShare) -> Case:
         """Every pass plays it anew, from the same seed."""
         numbered = NumberedRegistry.from_file(self.scenario.registry())
         fleets: list[Fleet] = []
+        loops: list[ClosedLoop] = []
         return Case(
             name=f"{self.scenario.name}, seed {self.scenario.seed}",
             numbered=numbered,
-            batches=partial(self._play, numbered, fleets, on_share),
+            batches=partial(self._play, numbered, fleets, loops, on_share),
             events=lambda: events_of(fleets[-1].truth(self.scenario.duration_s)),
             contexts=lambda: contexts_of(fleets[-1].contexts(self.scenario.duration_s)),
+            reporting=self.loop or BY_PLAN,
+            spent=partial(_spent, loops) if self.loop is Loop.CLOSED else None,
         )
 
-    def _play(self, numbered: NumberedRegistry, fleets: list[Fleet], on_share: OnShare) -> Iterator[Readings]:
-        fleet = Fleet(self.scenario.options(), numbered.registry, start_ms=self.scenario.start_ms)
+    def _play(
+        self, numbered: NumberedRegistry, fleets: list[Fleet], loops: list[ClosedLoop], on_share: OnShare
+    ) -> Iterator[Readings]:
+        options = finely(self.scenario).options() if self.loop else self.scenario.options()
+        fleet = Fleet(options, numbered.registry, start_ms=self.scenario.start_ms, commanded=self.loop is not None)
         fleets[:] = [fleet]
+        read = self._read(fleet, numbered, on_share, None if self.loop is not Loop.CLOSED else SLICE_S)
+        if self.loop is not Loop.CLOSED:
+            yield from read
+            return
+        loops[:] = [ClosedLoop.of(fleet, numbered)]
+        yield from loops[-1].closed(read)
+
+    def _read(
+        self, fleet: Fleet, numbered: NumberedRegistry, on_share: OnShare, every_s: float | None
+    ) -> Iterator[Readings]:
         door = Door()
         worn = {worn.device: worn.wearer for worn in numbered.registry.assignments}
         device_no = np.array([numbered.device_no[name] for name in fleet.roster.device])
         wearer_no = np.array([numbered.wearer_no[worn[name]] for name in fleet.roster.device])
-        for reports in fleet.reports(self.scenario.duration_s):
+        for reports in fleet.reports(self.scenario.duration_s, every_s):
             on_share(min(fleet.played_s / self.scenario.duration_s, 1.0))
             yield door.admit(as_readings(reports, fleet, device_no, wearer_no))
+
+
+def _spent(loops: Sequence[ClosedLoop]) -> Spent:
+    """Of the last run: there is none before it has begun."""
+    return loops[-1].spent()
+
+
+def finely(scenario: Scenario) -> Scenario:
+    """The same played often enough for bands on the fast plan."""
+    fast_s = SamplingConfig().fast_s
+    if scenario.options().step <= fast_s:
+        return scenario
+    if scenario.interval_s is not None and scenario.interval_s % fast_s:
+        raise ValueError(f"{scenario.name} has bands report every {scenario.interval_s:g} s, no multiple of {fast_s:g}")
+    return msgspec.structs.replace(scenario, step_s=fast_s)
 
 
 @dataclass(frozen=True)

@@ -165,6 +165,9 @@ def evaluate(
     restart: Annotated[bool, typer.Option(help="Also restart the judge half-way; no alert may change.")] = False,
     curves: Annotated[bool | None, typer.Option(help="Draw curves (default: with --html).")] = None,
     realism: Annotated[bool, typer.Option(help="In --markdown, compare simulated with recorded days.")] = False,
+    sampling: Annotated[
+        bool, typer.Option(help="Close the sampling loop: the planner commands the bands of the scenario.")
+    ] = False,
 ) -> None:
     """Say how good the judge is: recall, false alerts and delays of every code, beside what a naive product does.
 
@@ -193,6 +196,7 @@ def evaluate(
         restart=restart,
         curves=html is not None if curves is None else curves,
         realism=realism,
+        sampling=sampling,
     )
     with _for_people():
         raise typer.Exit(run(_settings(), options, _out, _err))

@@ -19,6 +19,7 @@ from evaluation.exhibits import exhibits
 from evaluation.metrics import Judged, context_reports, judge_codes
 from evaluation.outcome import Check, CodeReport, CurvePoint, Evaluation, Event, Found
 from evaluation.recording import Observed, Recording
+from evaluation.sampling import Run, checks, sampling
 from evaluation.trial import SETTINGS, Setting, Trial, turns
 from evaluation.workload import load
 from schemas.alerts import AlertCode
@@ -35,7 +36,7 @@ Curves = Mapping[AlertCode, Mapping[str, Sequence[CurvePoint]]]
 
 @dataclass(frozen=True)
 class Request:
-    """What is to be evaluated, and how hard it is made."""
+    """What is to be evaluated, and how hard it is made; ``without`` is the same source with nobody commanding bands."""
 
     source: Source
     command: str
@@ -45,6 +46,7 @@ class Request:
     restart: bool = False
     curves: bool = False
     exhibits: int = 0
+    without: Source | None = None
 
 
 @dataclass
@@ -59,20 +61,29 @@ class Passed:
     restarted: Trial | None
     seconds: dict[str, float]
 
+    def found(self) -> list[Found]:
+        """What the judge found while bands spoke."""
+        return self.observed.in_time(self.trial.found())
+
 
 def evaluate(request: Request, on_share: OnShare = lambda _: None) -> Evaluation:
     """Judge one source and say how it went. Curves are drawn by a second process meanwhile."""
     case = request.source.case(on_share)
-    with _beside(request) as curves_to_come:
+    with _beside(request) as beside:
         passed = _pass(case, request)
-        curves = curves_to_come.result() if curves_to_come else {}
-    events, found = _counted(case.events(), request, passed), passed.trial.found()
+        curves, without = beside.curves(), beside.without()
+    events, found = _counted(case.events(), request, passed.observed), passed.found()
     by_chance = random_alerts(found, passed.observed.spans(), seed=request.seed)
     baselines = {**passed.baselines, RANDOM: by_chance, NEVER: []}
     judged = judge_codes(
         events, found, baselines, passed.observed.days(), passed.trial.codes, seed=request.seed, curves=curves
     )
-    return _evaluation(request, case, passed, events, found, judged)
+    evaluation = _evaluation(request, case, passed, events, found, judged)
+    return (
+        evaluation
+        if without is None
+        else _compared(evaluation, case, without, Run(events, found, passed.readings), passed)
+    )
 
 
 def _pass(case: Case, request: Request) -> Passed:
@@ -104,18 +115,19 @@ def _pass(case: Case, request: Request) -> Passed:
     for one in filter(None, (trial, restarted)):
         one.end(last_ms)
     baselines.end(last_ms)
-    return Passed(readings, observed, recording, baselines.alerts(), trial, restarted, clock.seconds)
+    rivals = {name: observed.in_time(found) for name, found in baselines.alerts().items()}
+    return Passed(readings, observed, recording, rivals, trial, restarted, clock.seconds)
 
 
 def _total(case: Case, request: Request) -> int:
     return sum(len(batch) for batch in degraded(case.batches(), request.degradation))
 
 
-def _counted(events: Sequence[Event], request: Request, passed: Passed) -> list[Event]:
+def _counted(events: Sequence[Event], request: Request, observed: Observed) -> list[Event]:
     """What happened while nobody listened yet cannot be asked of a judge that starts cold."""
     if not request.degradation.cold_start_days:
         return list(events)
-    first_ms = min((first for first, _ in passed.observed.spans().values()), default=0)
+    first_ms = min((first for first, _ in observed.spans().values()), default=0)
     return [event for event in events if event.start_ms >= first_ms]
 
 
@@ -153,6 +165,21 @@ def _evaluation(
         checks=_checks(passed),
         exhibits=shown,
         seconds={name: round(seconds, 1) for name, seconds in passed.seconds.items()},
+        reporting=case.reporting,
+    )
+
+
+def _compared(evaluation: Evaluation, case: Case, without: "Alone", closed: Run, passed: Passed) -> Evaluation:
+    """The same with what the sampling loop gave and cost."""
+    if case.spent is None:
+        raise ValueError("nobody commands these bands: there is nothing to compare")
+    days = passed.observed.days()
+    compared = sampling(without.run, closed, case.spent(), days, passed.trial.codes, seed=evaluation.seed or 0)
+    return msgspec.structs.replace(
+        evaluation,
+        sampling=compared,
+        checks=[*evaluation.checks, *checks(compared, without.run, closed)],
+        seconds=evaluation.seconds | {f"{stage}, no loop": round(s, 1) for stage, s in without.seconds.items()},
     )
 
 
@@ -171,13 +198,56 @@ def _checks(passed: Passed) -> list[Check]:
     ]
 
 
+@dataclass(frozen=True)
+class Alone:
+    """A run that is only judged, with no rivals beside it, and how long it took."""
+
+    run: Run
+    seconds: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Beside:
+    """What a second process works out meanwhile."""
+
+    curves_to_come: "Future[Curves] | None" = None
+    without_to_come: Future[Alone] | None = None
+
+    def curves(self) -> Curves:
+        """Wait for the curves; none where nobody asked for them."""
+        return self.curves_to_come.result() if self.curves_to_come else {}
+
+    def without(self) -> Alone | None:
+        """Wait for the run in which nobody commands bands."""
+        return self.without_to_come.result() if self.without_to_come else None
+
+
 @contextmanager
-def _beside(request: Request) -> Iterator["Future[Curves] | None"]:
-    if not request.curves:
-        yield None
+def _beside(request: Request) -> Iterator[Beside]:
+    if not request.curves and request.without is None:
+        yield Beside()
         return
     with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-        yield pool.submit(curves, request)
+        alone = pool.submit(judged_alone, request) if request.without is not None else None
+        yield Beside(pool.submit(curves, request) if request.curves else None, alone)
+
+
+def judged_alone(request: Request) -> Alone:
+    """What is found ``without`` anybody who commands bands, in a process of its own."""
+    if request.without is None:
+        raise ValueError("the request has no such source")
+    case = request.without.case(lambda _: None)
+    trial, observed, clock = Trial(case.numbered), Observed.of(case.numbered), _Stopwatch()
+    readings, last_ms = 0, 0
+    for batch in clock.timed("play or read", degraded(case.batches(), request.degradation)):
+        readings += len(batch)
+        last_ms = max(last_ms, int(batch.ingest_ms.max(initial=0)))
+        observed.add(batch)
+        with clock.running("judge"):
+            trial.feed(batch)
+    trial.end(last_ms)
+    events = _counted(case.events(), request, observed)
+    return Alone(Run(events, observed.in_time(trial.found()), readings), clock.seconds)
 
 
 def curves(request: Request) -> Curves:
@@ -202,7 +272,9 @@ def curves(request: Request) -> Curves:
 
 
 def _reports(case: Case, trial: Trial, observed: Observed, seed: int) -> list[CodeReport]:
-    judged = judge_codes(case.events(), trial.found(), {}, observed.days(), trial.codes, seed=seed, resamples=1)
+    judged = judge_codes(
+        case.events(), observed.in_time(trial.found()), {}, observed.days(), trial.codes, seed=seed, resamples=1
+    )
     return judged.reports
 
 

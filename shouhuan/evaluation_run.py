@@ -5,7 +5,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -25,10 +25,11 @@ from evaluation.page import as_html
 from evaluation.realism.days import day_samples
 from evaluation.realism.report import as_markdown as realism_markdown
 from evaluation.realism.report import realism_report
+from evaluation.sampling_table import print_sampling
 from evaluation.stored import store, worse
 from evaluation.table import print_table
 from schemas.readings import Readings
-from shouhuan.cases import Given, Played, Recorded, Source
+from shouhuan.cases import Given, Loop, Played, Recorded, Source
 from shouhuan.clock import now
 from shouhuan.evaluate import Request, evaluate
 from shouhuan.settings import Settings
@@ -67,6 +68,7 @@ class EvaluationOptions:
     restart: bool
     curves: bool
     realism: bool
+    sampling: bool
 
 
 def run(settings: Settings, options: EvaluationOptions, out: Console, err: Console) -> int:
@@ -77,6 +79,8 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
         with _bar(err) as on_share:
             evaluations.append(evaluate(_request(source, options), on_share))
         print_table(evaluations[-1], wide)
+        if evaluations[-1].sampling is not None:
+            print_sampling(evaluations[-1].sampling, wide)
     _write(options, evaluations)
     complaints = [said for one in evaluations for said in _complaints(options, one)]
     for complaint in complaints:
@@ -86,12 +90,14 @@ def run(settings: Settings, options: EvaluationOptions, out: Console, err: Conso
 
 def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]:
     """Everything that was asked for, in the order: scenario, capture, recordings."""
+    if options.sampling and options.scenario is None:
+        raise typer.BadParameter("--sampling commands simulated bands: give their --scenario")
     sources: list[Source] = []
     if options.scenario is not None:
         scenario = read_scenario(options.scenario)
         if options.seed is not None:
             scenario = msgspec.structs.replace(scenario, seed=options.seed)
-        sources.append(Played(scenario))
+        sources.append(Played(scenario, Loop.CLOSED if options.sampling else None))
     if options.capture is not None:
         if options.truth is None or options.registry is None:
             raise typer.BadParameter("a capture needs --truth and --registry")
@@ -128,6 +134,7 @@ def _request(source: Source, options: EvaluationOptions) -> Request:
         restart=options.restart,
         curves=options.curves and not isinstance(source, Given),
         exhibits=EXHIBITS if options.html else 0,
+        without=replace(source, loop=Loop.OPEN) if isinstance(source, Played) and source.loop else None,
     )
 
 

@@ -18,7 +18,7 @@ Folder = Annotated[Path, typer.Argument(help="The site's folder: authority/, bro
 Org = Annotated[str, typer.Argument(help="The band's organisation, as in its topics.")]
 Device = Annotated[str, typer.Argument(help="The band's device id, as in its topics.")]
 Renew = Annotated[bool, typer.Option("--renew", help="Make new ones though there are some.")]
-_TAKE: Final = "then let the broker take it: `kill -HUP` its process"
+_TAKE: Final = "once the broker has taken it (`kill -HUP` its process)"
 
 
 @app.command("broker")
@@ -74,7 +74,7 @@ def device(
     if made is None:
         typer.echo(f"{org}/{device_id} has its credentials already; `--renew` makes new ones")
         return
-    typer.echo(f"{made} goes into the band" if certificate else f"{made} goes into the band, {_TAKE}")
+    typer.echo(f"{made} goes into the band, which may come in {_TAKE}")
 
 
 @app.command("account")
@@ -98,7 +98,9 @@ def account(
             raise DoorError(f"{service} is no account at the broker: there are {' and '.join(Service)}")
         made = site.add_service(Service(service), host, port, renew=renew)
     typer.echo(
-        f"{service} has its account already; `--renew` makes a new password" if made is None else f"{made}: {_TAKE}"
+        f"{service} has its account already; `--renew` makes a new password"
+        if made is None
+        else f"its process starts with {made}, {_TAKE}"
     )
 
 
@@ -110,9 +112,7 @@ def revoke(folder: Folder, org: Org, device_id: Device) -> None:
     """
     with _site(folder) as site:
         site.revoke(org, device_id)
-    typer.echo(
-        f"{org}/{device_id} is shut out: {_TAKE}. It may say nothing from then on, and is refused when it returns."
-    )
+    typer.echo(f"{org}/{device_id} is shut out, {_TAKE}: it can say nothing from then on, and not come back")
 
 
 def _ownership(folder: Path, user: str) -> str:

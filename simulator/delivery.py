@@ -10,9 +10,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.downlink import Downlink, Order
 from simulator.kinds import DAY, Kind
 from simulator.options import Faults
 from simulator.plane import METRES_PER_DEGREE, Floats
+from simulator.plans import Obedience, Plans
 from simulator.reports import COLUMNS, VITALS, Reports
 from simulator.script import Incident
 
@@ -47,9 +49,23 @@ class Block:
     connected: NDArray[np.bool_]
     powered: NDArray[np.bool_]
 
+    def by_step(self) -> "Block":
+        """The same laid out step by step in memory, for whoever takes few steps at a time."""
+        return Block(
+            first_step=self.first_step,
+            times_s=np.asfortranarray(self.times_s),
+            columns={name: np.asfortranarray(column) for name, column in self.columns.items()},
+            connected=np.asfortranarray(self.connected),
+            powered=np.asfortranarray(self.powered),
+        )
+
 
 class Delivery:
-    """The bands' plans, clocks, memories and numbers; ``take`` turns measured steps into what reaches the broker."""
+    """The bands' plans, clocks, memories and numbers; ``take`` turns measured steps into what reaches the broker.
+
+    With a ``downlink``, ``send`` reaches bands. Outages and clocks are then drawn from ``outages``, or they would
+    depend on how many messages were sent, and a run with orders could not be compared with one without.
+    """
 
     def __init__(
         self,
@@ -61,23 +77,26 @@ class Delivery:
         faults: Faults,
         script: Sequence[Incident],
         transit_s: tuple[float, float] = TRANSIT_S,
+        downlink: Downlink | None = None,
+        outages: np.random.Generator | None = None,
     ) -> None:
         n = len(interval_steps)
         self._rng = rng
+        self._downlink = downlink
+        self._outages_rng = outages or rng
         self._dt_s = dt_s
         self._start_ms = start_ms
         self._faults = faults
         self._transit_s = transit_s
-        self._planned = interval_steps.copy()
-        self._interval = interval_steps.copy()
-        self._until_s = np.full(n, np.inf)
-        self._phase = rng.integers(0, interval_steps)
+        self._plans = Plans(interval_steps, rng.integers(0, interval_steps), dt_s)
         self._clock_s = np.clip(rng.normal(0.0, HONEST_CLOCK_S, n), -2.0, 2.0) * (faults != Faults())
         off = rng.random(n) < faults.clocks_off
         self._clock_s[off] = rng.uniform(-faults.clock_off_s, faults.clock_off_s, int(off.sum()))
         self._seq = np.zeros(n, np.int64)
         self._messages = 0
         self._down_until_s = np.full((2, n), -np.inf)
+        self._block: Block | None = None
+        self._powered = self._connected = np.empty((n, 0), np.bool_)
         self._waiting = Reports.none()
         self._under_way = Reports.none()
         self._since: dict[str, Floats] = {name: np.zeros(n) for name in ("steps", "activity", "peak_g", "count")}
@@ -90,26 +109,51 @@ class Delivery:
         self._seq[:] = seqs
 
     def command(self, row: int, interval_s: float, until_s: float) -> None:
-        """Until a time of the run one band reports so often, as exactly as its steps allow; then as its plan asks."""
-        self._interval[row] = max(1, round(interval_s / self._dt_s))
-        self._until_s[row] = until_s
+        """One band does at once what it is told, until a time of the run."""
+        self._plans.order(row, interval_s, until_s)
+
+    @property
+    def obedience(self) -> Obedience:
+        """What orders have come to so far."""
+        return self._plans.obedience
+
+    def send(self, order: Order) -> None:
+        """An order leaves for its band."""
+        if self._downlink is None:
+            raise ValueError("this fleet cannot be commanded: it has no downlink")
+        self._downlink.send(order)
 
     def take(self, block: Block, first: int, last: int, *, to_the_end: bool = False) -> Reports:
         """What reaches the broker while steps ``first`` to ``last`` (excluded) of a block pass, in order of time.
 
         Call with steps in turn. ``to_the_end`` also hands over what would arrive later.
         """
-        rebooting, cut_off = self._outages(block, first, last)
-        powered = block.powered[:, first:last] & ~rebooting
-        connected = block.connected[:, first:last] & ~cut_off
+        if block is not self._block:
+            self._begin(block)
+        powered, connected = self._powered[:, first:last], self._connected[:, first:last]
         numbers = block.first_step + np.arange(first, last)
-        over = block.times_s[:, first] >= self._until_s
-        self._interval[over] = self._planned[over]
-        due = (numbers + self._phase[:, None]) % self._interval[:, None] == 0
+        due = self._plans.due(numbers, self._intervals(block.times_s[:, first:last], powered & connected), powered)
         made = self._readings(block, first, last, due & powered)
         reach = connected[made.row, np.rint(made.sent_s).astype(np.int64)]
         sent = self._cloned(self._sent(made, reach))
         return self._arrived(sent, float(numbers[-1] + 1) * self._dt_s, to_the_end=to_the_end)
+
+    def _begin(self, block: Block) -> None:
+        rebooting, cut_off = self._outages(block)
+        self._block = block
+        self._powered = block.powered & ~rebooting
+        self._connected = block.connected & ~cut_off
+
+    def _intervals(self, times_s: Floats, reach: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Steps between two reports, by the plans and by what bands hear that can be reached (bands x steps)."""
+        intervals = self._plans.intervals(times_s)
+        for order, heard_s in self._downlink.deliver(times_s, self._dt_s, reach) if self._downlink else ():
+            row = np.array([order.row])
+            off_s = float(self._clock_off_s(row, np.array([heard_s]))[0])
+            self.command(order.row, order.interval_s, order.until_s - off_s)
+            later = times_s[order.row] >= heard_s
+            intervals[order.row, later] = self._plans.intervals(times_s[row], row)[0, later]
+        return intervals
 
     def _readings(self, block: Block, first: int, last: int, told: NDArray[np.bool_]) -> Reports:
         """Readings as they are made, by band and time; ``sent_s`` holds each one's step for now."""
@@ -197,22 +241,22 @@ class Delivery:
             columns[name][:] = value
         return self._made(np.array([row]), np.array([at_s]), np.array([step]), columns)
 
-    def _outages(self, block: Block, first: int, last: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    def _outages(self, block: Block) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
         """Reboots and network losses that begin by chance, and go on until they end."""
-        times = block.times_s[:, first:last]
+        times, rng = block.times_s, self._outages_rng
         states = []
         ranges = ((self._faults.reboots_per_day, REBOOT_S), (self._faults.outages_per_day, self._faults.outage_s))
         for number, (per_day, lasting_s) in enumerate(ranges):
             down = times < self._down_until_s[number][:, None]
-            begins = self._rng.random(times.shape) < per_day * self._dt_s / DAY
+            begins = rng.random(times.shape) < per_day * self._dt_s / DAY
             for row, step in zip(*(where.tolist() for where in np.nonzero(begins)), strict=True):
-                until_s = times[row, step] + self._rng.uniform(*lasting_s)
+                until_s = times[row, step] + rng.uniform(*lasting_s)
                 self._down_until_s[number][row] = max(self._down_until_s[number][row], until_s)
                 down[row] |= (times[row] >= times[row, step]) & (times[row] < until_s)
             states.append(down)
-        steps_on = self._rng.random(len(times)) < self._faults.clock_steps_per_day * self._dt_s * times.shape[1] / DAY
+        steps_on = rng.random(len(times)) < self._faults.clock_steps_per_day * self._dt_s * times.shape[1] / DAY
         off_s = self._faults.clock_off_s
-        self._clock_s[steps_on] += self._rng.uniform(-off_s, off_s, int(steps_on.sum()))
+        self._clock_s[steps_on] += rng.uniform(-off_s, off_s, int(steps_on.sum()))
         return states[0], states[1]
 
     def _sent(self, made: Reports, reach: NDArray[np.bool_]) -> Reports:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from schemas.registry import Schedule, Zone, ZoneKind
+from schemas.registry import Calendar, Schedule, Zone, ZoneKind
 from simulator.plane import Floats
 from simulator.roster import Roster, corners
 from simulator.weekly import Weekly
@@ -41,8 +41,9 @@ class Fences:
     from_home_m: Floats
 
     @classmethod
-    def of(cls, roster: Roster, schedules: Sequence[Schedule], at_ms: int) -> Self:
+    def of(cls, roster: Roster, schedules: Sequence[Schedule], at_ms: int, calendars: Sequence[Calendar] = ()) -> Self:
         """Lay out the zones of every band on the roster in its wearer's plane."""
+        holidays = {calendar.id: calendar.dates for calendar in calendars}
         pairs = tuple(Pair(row, zone) for row, zones in enumerate(roster.zones) for zone in zones)
         number = {schedule.id: place for place, schedule in enumerate(schedules)}
         rings = [_rings(roster, pair) for pair in pairs]
@@ -54,7 +55,7 @@ class Fences:
             edges=_padded([_edges(ring) for ring in rings]),
             keeps_in=np.array([pair.zone.kind is not ZoneKind.KEEP_OUT for pair in pairs], np.bool_),
             schedule=np.array([number[p.zone.schedule] if p.zone.schedule else -1 for p in pairs], np.intp),
-            weekly=tuple(Weekly.of(schedule, at_ms) for schedule in schedules),
+            weekly=tuple(Weekly.of(s, at_ms, holidays.get(s.calendar or "", ())) for s in schedules),
             leaves=roster.leaves,
             of_row=_by_row(pairs, len(roster)),
             from_home_m=np.empty(len(pairs)),

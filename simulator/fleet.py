@@ -10,6 +10,7 @@ from schemas.registry import Registry, ZoneKind
 from schemas.truth import ContextLine, TruthLine, moment
 from simulator.bodies import Bodies, Day
 from simulator.delivery import TRANSIT_S, Block, Delivery
+from simulator.downlink import Downlink, Order
 from simulator.fences import Fences
 from simulator.kinds import HOUR, KINDS, NEEDS_PULSE, Kind
 from simulator.lives import Lives, Work
@@ -18,7 +19,8 @@ from simulator.noise import GaussMarkov
 from simulator.options import HORIZON_S, Mix, Options
 from simulator.overlays import Overlays, overlays
 from simulator.plane import Floats
-from simulator.power import Charge, Power
+from simulator.plans import Obedience
+from simulator.power import REPORT_PCT, Charge, Power
 from simulator.receiver import Receiver
 from simulator.reports import Reports
 from simulator.roster import Roster, corners
@@ -27,7 +29,7 @@ from simulator.script import Cast, Incident, Trip, plan
 from simulator.spoofing import Spoofing
 from simulator.terrain import DEAD_ZONES, TUNNELS, Disc, within
 from simulator.truth import ZoneTruth, contexts, scripted
-from simulator.weekly import WEEK_MIN, local_minute, offset_min
+from simulator.weekly import local_minute, offset_min
 
 BLOCK_READINGS: Final = 250_000
 """Bands x steps played at once: enough that numpy's fixed costs vanish, little enough that memory stays flat."""
@@ -44,7 +46,11 @@ OLD_FIRMWARE_LACKS: Final = ("hdop", "hrv_rmssd_ms", "peak_g")
 
 
 class Fleet:
-    """All bands of a registry. Deterministic: the same options, registry and start give the same reports."""
+    """All bands of a registry. Deterministic: the same options, registry, start and orders give the same reports.
+
+    ``commanded``: bands hear what is sent to them; what happens to them is the same whether anything is sent or not,
+    but for what reporting costs their batteries, which is settled block by block.
+    """
 
     def __init__(
         self,
@@ -53,19 +59,20 @@ class Fleet:
         *,
         start_ms: int,
         transit_s: tuple[float, float] = TRANSIT_S,
+        commanded: bool = False,
     ) -> None:
         self.roster = Roster.of(registry, start_ms)
         self.start_ms = start_ms
         self.options = options
         self.dt_s = options.step
         n = len(self.roster)
-        rngs = [np.random.default_rng([options.seed, 2, part]) for part in range(9)]
-        way, bodies, sky, cells, scenes, stagger, radio, delivery, people = rngs
+        rngs = [np.random.default_rng([options.seed, 2, part]) for part in range(11)]
+        way, bodies, sky, cells, scenes, stagger, radio, delivery, people, outages, downlink = rngs
         self._offset_s = stagger.permutation(n) * self.dt_s / n
         self._local_min = self._local_offsets(registry)
         start_hour = float(self._hours(np.zeros((n, 1))).mean())
         self._start_hour = start_hour
-        fences = Fences.of(self.roster, registry.schedules, start_ms)
+        fences = Fences.of(self.roster, registry.schedules, start_ms, registry.calendars)
         self._fences = fences
         confined = _confined(fences, n)
         curfewed = np.isin(np.arange(n), list(rows_with(fences, ZoneKind.CURFEW)))
@@ -89,6 +96,7 @@ class Fleet:
         self._commuters = sorted(commuters.tolist()) if options.in_the_field else []
         self._dead_zones = (*DEAD_ZONES, *self._commutes()) if options.in_the_field else ()
         self._zone_truth = ZoneTruth(fences, self._movement, start_ms)
+        self.downlink = Downlink(downlink)
         self._delivery = Delivery(
             delivery,
             interval_steps=np.maximum(1, np.rint(self.interval_s / self.dt_s)).astype(np.int64),
@@ -97,7 +105,10 @@ class Fleet:
             faults=options.faults,
             script=self.script,
             transit_s=transit_s,
+            downlink=self.downlink if commanded else None,
+            outages=outages if commanded else None,
         )
+        self._settled = np.zeros(n, np.int64)
         self._next_step = 0
         self.motion: Motion | None = None
 
@@ -106,14 +117,22 @@ class Fleet:
         """How much of the run has been played."""
         return self._next_step * self.dt_s
 
-    def reports(self, duration_s: float) -> Iterator[Reports]:
-        """What reaches the broker, block after block, of so many seconds of the run."""
+    def reports(self, duration_s: float, every_s: float | None = None) -> Iterator[Reports]:
+        """What reaches the broker of so many seconds of the run, block after block, or every so often.
+
+        What is sent to bands between two of them is heard during the next.
+        """
         total = max(1, -int(-duration_s // self.dt_s))
         while self._next_step < total:
             block = self.play(min(self._block_steps(), total - self._next_step))
             steps = block.times_s.shape[1]
-            told = self._delivery.take(block, 0, steps, to_the_end=self._next_step >= total)
-            yield told.take(told.at_s < duration_s)
+            each = steps if every_s is None else max(1, round(every_s / self.dt_s))
+            block = block if every_s is None else block.by_step()
+            for first in range(0, steps, each):
+                last = min(first + each, steps)
+                ends = self._next_step >= total and last == steps
+                told = self._delivery.take(block, first, last, to_the_end=ends)
+                yield told.take(told.at_s < duration_s)
 
     def slices(self) -> Iterator[Reports]:
         """The same step by step and without end: for a run in real time, in which bands obey."""
@@ -131,6 +150,15 @@ class Fleet:
         until_s = np.inf if until_ms is None else (until_ms - self.start_ms) / 1000.0
         self._delivery.command(row, interval_s, until_s)
 
+    def send(self, order: Order) -> None:
+        """Tell one band to report at another interval; it hears once it can be reached. Raises if not ``commanded``."""
+        self._delivery.send(order)
+
+    @property
+    def obedience(self) -> Obedience:
+        """What orders have come to so far."""
+        return self._delivery.obedience
+
     def play(self, steps: int) -> Block:
         """What all bands measure over the next steps."""
         numbers = np.arange(self._next_step, self._next_step + steps)
@@ -143,6 +171,7 @@ class Fleet:
         vitals = self._bodies.advance(motion, self._day(times_s), laid)
         covered, sky = self._coverage(motion)
         at_home = np.hypot(motion.xy[..., 0], motion.xy[..., 1]) < AT_HOME_M
+        self._settle()
         charge = self._power.advance(times_s, laid.on("forgotten"), at_home, laid.on("plugged"))
         self._note_empty(times_s, charge)
         fix = self._receiver.advance(motion, laid.on("no_sky") | ~sky)
@@ -272,6 +301,12 @@ class Fleet:
         timezones = {org.id: offset_min(org.timezone, self.start_ms) for org in registry.orgs}
         return np.array([timezones[org] for org in self.roster.org])
 
+    def _settle(self) -> None:
+        """What was reported beyond the plan is paid for by the battery."""
+        told = self.obedience.beyond_plan
+        self._power.spend(REPORT_PCT * (told - self._settled))
+        self._settled = told.copy()
+
     def _block_steps(self) -> int:
         least, most = BLOCK_STEPS
         return int(np.clip(BLOCK_READINGS // len(self.roster), least, most))
@@ -279,7 +314,7 @@ class Fleet:
 
 def _confined(fences: Fences, n: int) -> NDArray[np.bool_]:
     """Wearers whose curfew never ends."""
-    always = [k < 0 or bool(fences.weekly[k].minutes.sum() == WEEK_MIN) for k in fences.schedule.tolist()]
+    always = [k < 0 or fences.weekly[k].always for k in fences.schedule.tolist()]
     flags = np.zeros(n, np.bool_)
     for pair, whole_week in zip(fences.pairs, always, strict=True):
         flags[pair.row] |= whole_week and pair.zone.kind is ZoneKind.CURFEW

@@ -58,6 +58,9 @@ FALLEN = {
     "threshold": 6.0,
 }
 HEARD = {"last_heard_ms": AT_MS, "silence_after_s": 1200}
+KNOWN_PLACE = HEARD | {"silence_after_s": 2820, "plan_s": 1200, "usually_back_after_s": 2820}
+EMPTIED = {"rate_pct_h": 2.3, "empty_ms": AT_MS + 480 * MINUTE_MS}
+LOST = {"lost": "at_once", "without_s": 1860, "threshold_s": 1800}
 NIGHT = {"schedule": "night", "holds_since_ms": AT_MS, "until_ms": AT_MS + 480 * MINUTE_MS}
 CURFEW: dict[str, Any] = {
     "zone_name": "住所",
@@ -184,6 +187,30 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
             id="battery",
         ),
         pytest.param(
+            AlertCode.DEVICE_BATTERY,
+            BATTERY | EMPTIED,
+            "电量偏低：电量 18.4 %，阈值 20 %，未在充电，按每小时 2.3 % 的耗电，约 22:02 耗尽。",
+            "ran low on battery at 2026-11-23 14:02:10: battery at 18.4 % against a threshold of 20 %; not charging; "
+            "empty at about 22:02 at 2.3 % an hour.",
+            id="battery, with its end",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_NO_FIX,
+            LOST,
+            "起无定位：定位骤然消失，仍在上报，但已 31 分钟无定位（阈值 30 分钟）。",
+            "lost its position at 2026-11-23 14:02:10: its position vanished at once; it still reports, but without a "
+            "position for 31 min (threshold 30 min).",
+            id="no fix",
+        ),
+        pytest.param(
+            AlertCode.DEVICE_SILENCE,
+            KNOWN_PLACE,
+            "起失联：平台最后于 14:02:10 收到消息，超过该手环或此地通常的 47 分钟，此地失联的手环多在 47 分钟内恢复。",
+            "fell silent at 2026-11-23 14:02:10: the platform last heard from it at 14:02:10; longer ago than the 47 "
+            "min usual for band or place; bands that fall silent here are mostly back within 47 min.",
+            id="silence in a dead zone",
+        ),
+        pytest.param(
             AlertCode.DEVICE_SILENCE,
             HEARD,
             "起失联：平台最后于 14:02:10 收到消息，超过其监管等级允许的 20 分钟。",
@@ -258,7 +285,9 @@ EVERYTHING = (
     | OXYGEN
     | FEVER
     | BATTERY
-    | HEARD
+    | EMPTIED
+    | KNOWN_PLACE
+    | LOST
     | {"occurrences": 3, "probability": 1.0}
 )
 

@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from evaluation.outcome import Found
 from evaluation.recording import Observed, Recording
+from schemas.alerts import AlertCode, AlertState
 from schemas.readings import Readings
 from tests.world import HOME, START_MS, numbered
 
@@ -95,3 +97,15 @@ def test_a_span_goes_from_the_first_event_to_the_last_in_whatever_order_they_cam
 def test_unknown_bands_are_not_observed() -> None:
     watch = observed(heard(1, device=0), heard(1, device=2), heard(1, device=99))
     assert set(watch.spans()) == set(watch.days()) == {"band-2"}
+
+
+def test_that_a_recording_ends_is_no_silence_of_its_bands() -> None:
+    watch = observed(heard(1, 4), heard(2, device=2))
+    while_some_spoke, after_all = (
+        Found(
+            "band-2", "w-2", AlertCode.DEVICE_SILENCE, "", "medium", at, at, None, AlertState.OPEN, historic=False,
+            evidence={},
+        )
+        for at in (MIDNIGHT_MS + 3 * HOUR_MS, MIDNIGHT_MS + 4 * HOUR_MS + 1)
+    )  # fmt: skip
+    assert watch.in_time([while_some_spoke, after_all]) == [while_some_spoke]

@@ -110,6 +110,31 @@ def test_a_snapshot_from_before_there_was_sampling_begins_with_an_empty_memory()
     assert commands_of(logic(before.snapshot()), WALK[3]) == [(180, "near")]
 
 
+def level(at_s: float, battery_pct: int, *, charging: int = 0) -> Readings:
+    columns = {"battery_pct": np.array([battery_pct], np.float32), "charging": np.array([charging], np.int8)}
+    return reading(at_s, 0.0).replace(**columns)
+
+
+def test_a_low_battery_vibrates_at_its_wearer_once_and_again_when_critical_or_after_a_charge() -> None:
+    step = logic()
+    assert commands_of(step, level(0, 50), level(60, 19), level(120, 18)) == [(60, "battery_low")]
+    again = logic(step.snapshot())
+    assert commands_of(again, level(180, 17), level(240, 7), level(300, 6)) == [(240, "battery_critical")]
+    assert commands_of(again, level(360, 7, charging=1), level(420, 15)) == [(420, "battery_low")]
+
+
+def test_a_prompt_to_charge_is_a_vibration_that_expires_when_the_operator_hears_of_it() -> None:
+    judged, _ = logic().on_batch([ShardItem(SHARD, level(0, 15))])
+    asked = next(one for one in judged if isinstance(one, DeviceCommand))
+    assert (asked.command.type, asked.command.text) == ("vibrate", "请充电")
+    assert asked.expires_ms == asked.asked_ms + 1_200_000
+
+
+def test_a_low_battery_in_a_backlog_asks_nobody() -> None:
+    late = level(0, 15)
+    assert commands_of(logic(), late.replace(ingest_ms=late.ingest_ms + 600_000)) == []
+
+
 def test_new_rules_keep_a_plan_in_mind_and_judge_by_their_own_walls() -> None:
     step = logic()
     commands_of(step, *WALK[:4])

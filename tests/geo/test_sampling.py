@@ -270,3 +270,12 @@ def test_a_release_only_ends_a_plan_that_runs(told: list[dict[str, Any]]) -> Non
 def test_no_more_than_24_bytes_a_wearer() -> None:
     table = fresh()
     assert sum(column.nbytes for column in table.columns.values()) / len(table.keys) <= 24
+
+
+def test_a_vague_fix_beyond_the_wall_asks_nothing_of_whoever_sits_at_home() -> None:
+    at_home = Story(circle("home", ZoneKind.CURFEW)).fix(0, 130, accuracy_m=40.0, speed_mps=0.1)
+    assert at_home.asked == []
+    walking = Story(circle("home", ZoneKind.CURFEW)).fix(0, 130, accuracy_m=40.0, speed_mps=1.2)
+    assert walking.asked == [(0, "breach", 900)]
+    sitting_elsewhere = Story(circle("home", ZoneKind.CURFEW)).fix(0, 150, accuracy_m=40.0, speed_mps=0.1)
+    assert sitting_elsewhere.asked == [(0, "breach", 900)]

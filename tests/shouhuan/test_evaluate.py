@@ -146,6 +146,21 @@ def test_pages_and_tables_are_written(written: Written, tmp_path: Path) -> None:
     assert "| `device.strap`" in table.read_text(encoding="utf-8")
 
 
+def test_the_loop_is_closed_and_held_against_the_same_without_it(written: Written, tmp_path: Path) -> None:
+    page, table, json_file = (tmp_path / name for name in ("page.html", "table.md", "json"))
+    files = ("--html", page, "--markdown", table, "--json", json_file, "--no-curves")
+    outcome = run("--scenario", written.scenario, "--sampling", "--restart", *files)
+    one = read(json_file)
+    assert one.sampling is not None
+    assert one.sampling.readings_closed == one.readings > one.sampling.readings_without
+    assert {"a restart half-way changes no alert", "the loop changes nothing that happens"} <= {
+        check.name for check in one.checks if check.passed
+    }
+    assert "every 15 s" in one.reporting
+    for said in (outcome.output, table.read_text(encoding="utf-8"), page.read_text(encoding="utf-8")):
+        assert "time on the fast plan" in said
+
+
 def test_figures_are_held_against_stored_ones(written: Written, tmp_path: Path) -> None:
     kept = tmp_path / "kept.json"
     assert run("--scenario", written.scenario, "--store", kept).exit_code == 0
@@ -187,8 +202,15 @@ def test_a_truth_that_does_not_fit_is_refused_with_every_line(written: Written, 
         (("--scenario", "small", "--realism"), "--recordings"),
         (("--capture", __file__), "--truth"),
         (("--scenario", "no-such"), "small, standard"),
+        (("--recordings", __file__, "--sampling"), "--scenario"),
     ],
-    ids=["nothing", "realism without reality", "a capture without truth", "a scenario that is not there"],
+    ids=[
+        "nothing",
+        "realism without reality",
+        "a capture without truth",
+        "a scenario that is not there",
+        "a loop over bands that are not simulated",
+    ],
 )
 def test_what_cannot_be_evaluated_is_said(arguments: tuple[str, ...], said: str) -> None:
     outcome = run(*arguments)
