@@ -12,6 +12,7 @@ from datetime import datetime
 from threading import Event, Thread
 from typing import Any, Final, Self
 
+import msgspec
 import numpy as np
 import structlog
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
@@ -84,6 +85,16 @@ class Sampler:
         )
 
 
+def expiring(command: Command, at: datetime) -> Command:
+    """A command that says itself until when it makes sense: a band may hear a copy of it at any later time.
+
+    >>> from datetime import UTC
+    >>> expiring(Command(id="c-1", type=CommandType.LOCATE), datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)).expires_ms
+    1000
+    """
+    return msgspec.structs.replace(command, expires_ms=round(at.timestamp() * 1000.0))
+
+
 @dataclass(slots=True)
 class Prompter:
     """The prompts of one shard and what it remembers: a band that runs low asks its own wearer first."""
@@ -151,7 +162,8 @@ class Courier:
             _log.warning("commands-dropped", reason=CommandDrop.EXPIRED.value, number=expired)
         if self._session.connected:
             for waiting in self._log.waiting(now, _AT_ONCE):
-                self._session.publish(waiting.topic, waiting.command, (waiting.expires_at - now).total_seconds())
+                command = expiring(waiting.command, waiting.expires_at)
+                self._session.publish(waiting.topic, command, (waiting.expires_at - now).total_seconds())
 
     def close(self) -> None:
         """Leave the broker and the store; what has not left waits in the outbox."""

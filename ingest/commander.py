@@ -20,6 +20,7 @@ from ingest.client import BrokerConfig, connect, new_client
 from ingest.decode.answers import printable
 from ingest.decode.cbor import plain
 from schemas.commands import HeardAck
+from schemas.signing import band_key, sign
 from schemas.topics import PREFIX, SHARE_GROUP, Channel, Topic, parse_topic
 from schemas.wire import CONTENT_TYPE_CBOR, MAX_PAYLOAD_BYTES, Command, CommandAck, encode_json
 
@@ -41,12 +42,20 @@ class AckDelivery(NamedTuple):
 class Commander:
     """Publishes commands at QoS 1 and hears answers; ``on_news`` is called when there is something to take.
 
-    paho's thread fills two queues; every method is for one other thread.
+    With the site's ``command_key`` each is signed for its band. paho's thread fills two queues; every method is for
+    one other thread.
     """
 
-    def __init__(self, client_id: str, broker: BrokerConfig, on_news: Callable[[], object] = lambda: None) -> None:
+    def __init__(
+        self,
+        client_id: str,
+        broker: BrokerConfig,
+        on_news: Callable[[], object] = lambda: None,
+        command_key: bytes | None = None,
+    ) -> None:
         self._broker = broker
         self._on_news = on_news
+        self._command_key = command_key
         self._answers: deque[AckDelivery] = deque()
         self._taken: deque[tuple[int, ReasonCode]] = deque()
         self._under_way: dict[int, str] = {}
@@ -71,7 +80,8 @@ class Commander:
         """Send a command, unless it is under way already; ``confirmed`` tells when the broker has it."""
         if command.id in self._under_way.values():
             return
-        sent = self._client.publish(str(topic), encode_json(command), qos=1, properties=self._expiring(valid_s))
+        message = self._signed(topic, encode_json(command))
+        sent = self._client.publish(str(topic), message, qos=1, properties=self._expiring(valid_s))
         self._under_way[sent.mid] = command.id
 
     def confirmed(self) -> list[str]:
@@ -95,6 +105,11 @@ class Commander:
         for delivery in deliveries:
             if delivery.connection == self._connection:
                 self._client.ack(delivery.mid, delivery.qos)
+
+    def _signed(self, topic: Topic, message: bytes) -> bytes:
+        if self._command_key is None:
+            return message
+        return sign(band_key(self._command_key, topic.org, topic.device), str(topic), message)
 
     def _expiring(self, valid_s: float) -> Properties | None:
         if not self._broker.is_5:

@@ -133,13 +133,18 @@ class CommandType(StrEnum):
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A command on ``…/down``; the band answers on ``…/ack`` with the same id."""
+    """A command on ``…/down``; the band answers on ``…/ack`` with the same id.
+
+    ``mac`` is added to its bytes by ``schemas.signing`` and stands last.
+    """
 
     id: str
     type: CommandType
     interval_s: float | UnsetType = UNSET
     until_ms: Count | UnsetType = UNSET
     text: str | UnsetType = UNSET
+    expires_ms: Count | UnsetType = UNSET
+    mac: str | UnsetType = UNSET
 
 
 class CommandAck(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

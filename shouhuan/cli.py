@@ -12,7 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 
 from evaluation.truth_file import TruthError
 from schemas.registry import NumberedRegistry
-from shouhuan import clock, logs
+from shouhuan import clock, logs, provision
 from shouhuan.settings import Settings, SettingsError, load
 from simulator.bulk import BulkError
 from simulator.scenario import ScenarioError
@@ -22,6 +22,7 @@ from store.letters import LetterError
 app: Final = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown", pretty_exceptions_enable=False)
 _out: Final = Console()
 _err: Final = Console(stderr=True)
+app.add_typer(provision.app, name="provision")
 
 
 @app.callback()
@@ -229,16 +230,29 @@ def calibrate(
 
 
 @app.command()
-def migrate() -> None:
+def migrate(
+    *,
+    roles: Annotated[
+        bool, typer.Option("--roles", help="Also make database roles of least privilege, one for each process.")
+    ] = False,
+) -> None:
     """Bring the database's schema up to date; safe to run at any time, by several at once."""
     from shouhuan.doctor import require
     from store.migrate import migrate as apply
+    from store.roles import Role, RolesRefused, grant_roles
 
     settings = _settings()
     require(settings, "database")
     with _for_people():
         applied = apply(settings.database_url.get_secret_value())
-    _out.print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
+        _out.print(f"applied: {', '.join(applied)}" if applied else "nothing to apply: the schema is up to date")
+        if not roles:
+            return
+        try:
+            grant_roles(settings.database_url.get_secret_value())
+            _out.print(f"granted: {', '.join(Role)}")
+        except RolesRefused as refusal:
+            _err.print(str(refusal), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 @app.command("import")

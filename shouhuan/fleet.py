@@ -135,6 +135,7 @@ def _publish(settings: Settings, options: FleetOptions, chosen: Options, registr
         files=files,
         connections=options.connections,
         speed=options.speed,
+        command_key=settings.command_key,
     )
     if options.sent is not None:
         options.sent.write_text(json.dumps(sent._asdict()), encoding="utf-8")
@@ -176,4 +177,4 @@ def _registry(settings: Settings, path: Path | None) -> Registry:
         return read_registry(path)
     require(settings, "database", "migrations")
     with connect(settings.database_url.get_secret_value(), autocommit=True) as connection:
-        return load_registry(connection).registry
+        return load_registry(connection, nameless=True).registry

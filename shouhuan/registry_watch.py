@@ -90,7 +90,7 @@ class RegistryWatch:
 
     def _load(self) -> NumberedRegistry:
         with connect(self._url, autocommit=True) as connection:
-            return load_registry(connection)
+            return load_registry(connection, nameless=True)
 
     def _take(self, numbered: NumberedRegistry) -> None:
         rules, directory = rules_by_shard(numbered), Directory.of(numbered, self._formats)

@@ -7,8 +7,18 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from schemas.signing import KEY_BYTES
 from schemas.topics import Format
 
 PREFIX: Final = "SHOUHUAN_"
@@ -56,6 +66,7 @@ class Settings(BaseModel):
     epoch_ms: Annotated[int, Field(ge=10, le=60_000)] = Field(1_000, description="how often a snapshot is taken")
     max_future_s: Annotated[float, Field(ge=0)] = Field(120.0, description="how far a band's clock may be ahead")
     max_age_days: Annotated[float, Field(gt=0)] = Field(30.0, description="how long a band may have stored a reading")
+    command_key_file: Path | None = Field(None, description="signs commands to bands; absent means unsigned")
     fast_interval_s: Annotated[float, Field(ge=0, le=300)] = Field(
         15.0, description="how often a band is asked to report near a boundary or in breach; 0 asks nothing"
     )
@@ -82,6 +93,18 @@ class Settings(BaseModel):
             raise ValueError("MQTT 3.1.1 has no shared subscriptions: one partition, SHOUHUAN_MQTT_SHARED unset")
         return self
 
+    @field_validator("command_key_file")
+    @classmethod
+    def _holds_a_key(cls, file: Path | None) -> Path | None:
+        if file is not None:
+            _read_key(file)
+        return file
+
+    @property
+    def command_key(self) -> bytes | None:
+        """The key that signs commands, read now; None where they go unsigned."""
+        return None if self.command_key_file is None else _read_key(self.command_key_file)
+
 
 def load(environment: Mapping[str, str] | None = None, **overrides: object) -> Settings:
     """Read the file named by ``SHOUHUAN_CONFIG`` (if any), then the environment, then ``overrides``.
@@ -106,6 +129,16 @@ def load(environment: Mapping[str, str] | None = None, **overrides: object) -> S
         return Settings.model_validate({**from_file, **given, **overrides})
     except ValidationError as error:
         raise SettingsError("settings cannot be used:\n" + "\n".join(map(_explain, error.errors()))) from None
+
+
+def _read_key(file: Path) -> bytes:
+    try:
+        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{file} is no key ({type(error).__name__}): `shouhuan provision broker` makes one") from None
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{file} holds {len(key)} bytes, a key has {KEY_BYTES}: `shouhuan provision broker` makes one")
+    return key
 
 
 def _read(path: str | None) -> dict[str, Any]:

@@ -67,7 +67,8 @@ def command_delivery(settings: Settings, open_log: Callable[[], CommandLog]) -> 
     """One session for the commands of this set of workers, however many partitions it has."""
     # Only other sets of workers make it worth sharing (ADR 0009).
     broker = replace(broker_config(settings), shared=settings.mqtt_shared is True)
-    return Delivery(open_log(), partial(Commander, f"shouhuan-{_sender(settings)}", broker), now)
+    open_session = partial(Commander, f"shouhuan-{_sender(settings)}", broker, command_key=settings.command_key)
+    return Delivery(open_log(), open_session, now)
 
 
 def replay_source(

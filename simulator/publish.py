@@ -11,7 +11,7 @@ import msgspec
 from msgspec import UNSET
 
 from schemas.registry import Registry
-from schemas.topics import Channel, parse_topic
+from schemas.topics import Channel, Topic, parse_topic
 from schemas.wire import Command, CommandAck, CommandType
 from simulator.capture import topics_of
 from simulator.fleet import Fleet
@@ -19,14 +19,13 @@ from simulator.link import Broker, Link, open_links
 from simulator.messages import Message, messages, payload
 from simulator.options import Options
 from simulator.sequence import Sequences
+from simulator.trust import Trust
 from simulator.truth import write_lines
 
 DRAIN_S: Final = 15.0
 POLL_S: Final = 0.05
 SLOWEST_S: Final = 86_400.0
 """A band that is told to report less than once a day does not obey."""
-
-_COMMAND: Final = msgspec.json.Decoder(Command)
 
 
 class Stop(Protocol):
@@ -79,17 +78,21 @@ def run_live(
     connections: int = 2,
     speed: float = 1.0,
     connect: Callable[[Broker, int], Sequence[Link]] = open_links,
+    command_key: bytes | None = None,
 ) -> Sent:
     """Publish until the duration is over or ``stop`` is set, then wait (at most 15 s) for what is unacknowledged.
 
     ``on_progress`` hears of every round of reports. A broker that is away is waited for: bands store and forward.
+    With the site's ``command_key`` bands obey only what is signed, in time, and once.
     At a ``speed`` other than 1 simulated time runs so many times faster and ends now, so that nothing lies in the
     future; that needs a duration (``ValueError``).
     """
     if speed != 1.0 and options.duration_s is None:
         raise ValueError("a run that is faster than time needs an end: give duration_s")
     ahead_s = (options.duration_s or 0.0) * (1.0 - 1.0 / speed)
-    run = _Run(options, registry, files, connect(broker, connections), _Pace(now_ms, speed, ahead_s))
+    run = _Run(
+        options, registry, files, connect(broker, connections), _Pace(now_ms, speed, ahead_s), Trust(command_key)
+    )
     try:
         run.announce(b"online")
         for message in run.paced(stop, on_progress):
@@ -120,13 +123,16 @@ class _Pace:
 class _Run:
     """What a run holds: its fleet, links, numbers and log."""
 
-    def __init__(self, options: Options, registry: Registry, files: Files, links: Sequence[Link], pace: _Pace) -> None:
+    def __init__(
+        self, options: Options, registry: Registry, files: Files, links: Sequence[Link], pace: _Pace, trust: Trust
+    ) -> None:
         # On a real wire nobody needs to pretend how long a message takes.
         self._fleet = Fleet(options, registry, start_ms=pace.start_ms, transit_s=(0.0, 0.0))
         self._duration_s = options.duration_s
         self._files = files
         self._links = links
         self._pace = pace
+        self._trust = trust
         self._topics = topics_of(self._fleet)
         self._answers = topics_of(self._fleet, Channel.ACK)
         self._seqs = Sequences(self._fleet.roster.device, files.state)
@@ -134,7 +140,7 @@ class _Run:
         self._announced = 0
         self._messages = 0
         self._log: list[Published] = []
-        self._orders: SimpleQueue[tuple[str, Command]] = SimpleQueue()
+        self._orders: SimpleQueue[tuple[Topic, bytes]] = SimpleQueue()
         self._hear()
 
     def paced(self, stop: Stop, on_progress: Callable[[Sent], None]) -> Iterator[Message]:
@@ -193,10 +199,7 @@ class _Run:
         def take(topic: str, body: bytes) -> None:
             parts = parse_topic(topic)
             if parts is not None and parts.device in known:
-                try:
-                    self._orders.put((parts.device, _COMMAND.decode(body)))
-                except msgspec.MsgspecError:
-                    return
+                self._orders.put((parts, body))
 
         down = topics_of(self._fleet, Channel.DOWN)
         for number, link in enumerate(self._links):
@@ -205,10 +208,14 @@ class _Run:
     def _obey(self) -> None:
         """Do what was commanded since the last round, and answer."""
         while not self._orders.empty():
-            device, command = self._orders.get()
-            row = self._fleet.roster.device.index(device)
-            refusal = _refusal(command)
-            if command.type is CommandType.PLAN and not refusal:
+            topic, body = self._orders.get()
+            order = self._trust.take(topic, body, self._pace.now_ms())
+            if order is None:
+                continue
+            command = order.command
+            row = self._fleet.roster.device.index(topic.device)
+            refusal = order.refusal or _refusal(command)
+            if command.type is CommandType.PLAN and not refusal and not order.again:
                 until_ms = command.until_ms if isinstance(command.until_ms, int) else None
                 self._fleet.command(row, float(command.interval_s), until_ms)  # type: ignore[arg-type]
             ack = CommandAck(id=command.id, ok=not refusal, time_ms=self._pace.now_ms(), detail=refusal or UNSET)

@@ -64,9 +64,12 @@ def import_registry(target: str | Connection, registry: Registry, *, now: dateti
         return _import(connection, registry, now)
 
 
-def load_registry(connection: Connection) -> NumberedRegistry:
-    """What is believed now, with the numbers of devices and wearers; zones carry the version that made them."""
-    current = read_current(connection)
+def load_registry(connection: Connection, *, nameless: bool = False) -> NumberedRegistry:
+    """What is believed now, with the numbers of devices and wearers; zones carry the version that made them.
+
+    ``nameless`` leaves out what says who people are: judging needs none of it.
+    """
+    current = read_current(connection, nameless=nameless)
     return NumberedRegistry(current.registry, current.device_no, current.wearer_no, current.version)
 
 

@@ -30,6 +30,14 @@ from store.registry_parts import KEYS, key_of
 _NOT_COLUMNS: Final = {"valid_from", "valid_to", "version"}
 _JSON: Final = {"windows", "exceptions", "holiday_windows", "dates", "geometry", "wearers", "places"}
 _NOW: Final = sql.SQL("upper_inf(recorded)")
+_OF_PEOPLE: Final = {
+    "wearer": {"name"},
+    "supervision_order": {"document", "approver"},
+    "consent": {"document"},
+    "leave": {"document", "approver"},
+    "contact": {"name", "url"},
+}
+"""Columns that say who somebody is or how to reach them; the worker's role cannot read them (``roles.sql``)."""
 
 
 class Table(NamedTuple):
@@ -84,9 +92,12 @@ class Current(msgspec.Struct, frozen=True):
     version: int
 
 
-def read_current(connection: Connection) -> Current:
-    """The current rows of all tables in one statement, so that no import can come between two of them."""
-    row = connection.execute(document(_NOW, _version())).fetchone()
+def read_current(connection: Connection, *, nameless: bool = False) -> Current:
+    """The current rows of all tables in one statement, so that no import can come between two of them.
+
+    ``nameless`` answers empty text for what says who people are, and does not read it.
+    """
+    row = connection.execute(document(_NOW, _version(), nameless=nameless)).fetchone()
     return msgspec.json.decode(row[0] if row else b"", type=Current)
 
 
@@ -116,9 +127,13 @@ def insert_rows(connection: Connection, table: Table, rows: list[list[Any]]) -> 
             copy.write_row(row)
 
 
-def document(believed: sql.Composable, version: sql.Composable) -> sql.Composed:
+def document(believed: sql.Composable, version: sql.Composable, *, nameless: bool = False) -> sql.Composed:
     """The statement that answers a ``Current`` from the rows that a condition holds for."""
-    parts = sql.SQL(", ").join(sql.SQL("{}, ({})").format(table.part, _objects(table, believed)) for table in TABLES)
+    hidden = _OF_PEOPLE if nameless else {}
+    parts = sql.SQL(", ").join(
+        sql.SQL("{}, ({})").format(table.part, _objects(table, believed, hidden.get(table.name, set())))
+        for table in TABLES
+    )
     return sql.SQL(
         "SELECT json_build_object('registry', json_build_object({}), 'device_no', ({}), 'wearer_no', ({}), "
         "'version', ({}))::text"
@@ -132,8 +147,11 @@ def _version() -> sql.Composed:
     return sql.SQL("SELECT coalesce(max(v), 0) FROM ({}) AS versions").format(versions)
 
 
-def _objects(table: Table, believed: sql.Composable) -> sql.Composed:
-    columns: list[sql.Composable] = [sql.Identifier(name) for name in table.fields]
+def _objects(table: Table, believed: sql.Composable, hidden: set[str]) -> sql.Composed:
+    columns: list[sql.Composable] = [
+        sql.SQL("'' AS {}").format(sql.Identifier(name)) if name in hidden else sql.Identifier(name)
+        for name in table.fields
+    ]
     if "valid_from" in table.type.__struct_fields__:
         columns += [sql.SQL("lower(validity) AS valid_from"), sql.SQL("upper(validity) AS valid_to")]
     if "version" in table.type.__struct_fields__:

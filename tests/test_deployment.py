@@ -142,6 +142,13 @@ def test_the_broker_leaves_no_limit_to_its_defaults(option: str) -> None:
     assert re.search(rf"^{option} \S+$", BROKER_CONF, re.MULTILINE)
 
 
+def test_the_broker_of_production_keeps_the_limits_and_access_lists_of_a_provisioned_one() -> None:
+    from shouhuan.door.configuration import BANDS_ACL, LIMITS, SERVICES_ACL  # noqa: PLC0415
+
+    assert LIMITS in BROKER_CONF
+    assert (ROOT / "deploy/mosquitto/acl").read_text().endswith(f"\n\n{BANDS_ACL}\n{SERVICES_ACL}")
+
+
 @pytest.mark.parametrize("word", [*SERVICES, *example_variables(), *COMPOSE["volumes"], "oncall.env", "tls.conf"])
 def test_the_guide_mentions(word: str) -> None:
     assert f"`{word}`" in GUIDE or re.search(rf"\b{re.escape(word)}\b", GUIDE)

@@ -25,7 +25,7 @@ class Broker:
     def __init__(self, folder: Path, port: int) -> None:
         self.folder, self.port = folder, port
         self.accounts({"STREAM_PASSWORD": "of-stream", "SIMULATOR_PASSWORD": "of-simulator"})
-        self.accounts({}, "band", "band-1", password="of-band")
+        self.accounts({}, "band", "dongqu/band-1", password="of-band")
 
     def accounts(self, environment: dict[str, str], *arguments: str, password: str = "") -> None:
         subprocess.run(
@@ -112,7 +112,9 @@ class Client:
 
 
 @pytest.mark.parametrize(
-    ("name", "password"), [(None, None), ("band-1", "wrong"), ("shouhuan-stream", "")], ids=["nobody", "wrong", "empty"]
+    ("name", "password"),
+    [(None, None), ("dongqu/band-1", "wrong"), ("shouhuan-stream", "")],
+    ids=["nobody", "wrong", "empty"],
 )
 def test_the_broker_lets_nobody_in_without_a_password(broker: Broker, name: str | None, password: str | None) -> None:
     with Client(broker.port, name, password) as client:
@@ -122,10 +124,11 @@ def test_the_broker_lets_nobody_in_without_a_password(broker: Broker, name: str 
 def test_a_band_speaks_only_as_itself_and_workers_hear_it(broker: Broker) -> None:
     with (
         Client(broker.port, "shouhuan-stream", "of-stream") as worker,
-        Client(broker.port, "band-1", "of-band") as band,
+        Client(broker.port, "dongqu/band-1", "of-band") as band,
     ):
         worker.subscribe("$share/shouhuan/wb/v1/+/+/up")
-        for topic in ("wb/v1/dongqu/band-2/up", "wb/v1/dongqu/band-1/down", "wb/v1/dongqu/band-1/up"):
+        refused = ("wb/v1/dongqu/band-2/up", "wb/v1/xiqu/band-1/up", "wb/v1/dongqu/band-1/down")
+        for topic in (*refused, "wb/v1/dongqu/band-1/up"):
             band.mqtt.publish(topic, b"{}", qos=1).wait_for_publish(5)
         assert soon(lambda: "wb/v1/dongqu/band-1/up" in worker.heard)
         assert worker.heard == ["wb/v1/dongqu/band-1/up"]
@@ -134,7 +137,7 @@ def test_a_band_speaks_only_as_itself_and_workers_hear_it(broker: Broker) -> Non
 def test_a_band_hears_its_own_commands_and_nobody_elses(broker: Broker) -> None:
     with (
         Client(broker.port, "shouhuan-stream", "of-stream") as worker,
-        Client(broker.port, "band-1", "of-band") as band,
+        Client(broker.port, "dongqu/band-1", "of-band") as band,
     ):
         band.subscribe("wb/v1/#")
         for topic in ("wb/v1/dongqu/band-2/down", "wb/v1/dongqu/band-1/down"):
@@ -146,11 +149,18 @@ def test_a_band_hears_its_own_commands_and_nobody_elses(broker: Broker) -> None:
 def test_making_the_services_accounts_again_keeps_the_bands(broker: Broker) -> None:
     broker.accounts({"STREAM_PASSWORD": "of-stream-2"})
     lines = (broker.folder / "passwords").read_text().splitlines()
-    assert sorted(line.split(":")[0] for line in lines) == ["band-1", "shouhuan-simulator", "shouhuan-stream"]
+    assert sorted(line.split(":")[0] for line in lines) == ["dongqu/band-1", "shouhuan-simulator", "shouhuan-stream"]
     assert not any(secret in line for line in lines for secret in ("of-band", "of-stream", "of-simulator"))
 
 
 def test_an_account_without_a_password_is_refused(broker: Broker) -> None:
     with pytest.raises(subprocess.CalledProcessError) as refused:
-        broker.accounts({}, "band", "band-3", password="")
-    assert "the password of band-3 is empty" in refused.value.stderr
+        broker.accounts({}, "band", "dongqu/band-3", password="")
+    assert "the password of dongqu/band-3 is empty" in refused.value.stderr
+
+
+@pytest.mark.parametrize("name", ["band-3", "dongqu/", "/band-3", "a/b/c", "dongqu/+", "shouhuan-stream"])
+def test_an_account_that_is_no_orgs_band_is_refused(broker: Broker, name: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        broker.accounts({}, "band", name, password="x")
+    assert f"{name} is no band: <org>/<device>" in refused.value.stderr

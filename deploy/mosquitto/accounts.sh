@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the broker's password and access files from the environment; bands' accounts in them are kept.
 #
-#   accounts.sh                 the services' accounts, from STREAM_PASSWORD and SIMULATOR_PASSWORD
-#   accounts.sh band <device>   one band's account; its password is read from standard input
+#   accounts.sh                       the services' accounts, from STREAM_PASSWORD and SIMULATOR_PASSWORD
+#   accounts.sh band <org>/<device>   one band's account; its password is read from standard input
 #
 # Passwords pass through files of mode 0600, never through arguments, which every process can read.
 set -eu
@@ -24,12 +24,14 @@ set_account() {
 
 touch "$passwords"
 if [ "${1:-}" = band ]; then
-    device=${2:?which device? accounts.sh band <device>}
-    case $device in
-        *[!A-Za-z0-9._-]* | shouhuan-*) echo "accounts: $device is no device id" >&2; exit 1 ;;
+    band=${2:?which band? accounts.sh band <org>/<device>}
+    case $band in
+        *[!A-Za-z0-9._/-]* | */*/* | /* | */) echo "accounts: $band is no band: <org>/<device>" >&2; exit 1 ;;
+        */*) ;;
+        *) echo "accounts: $band is no band: <org>/<device>" >&2; exit 1 ;;
     esac
     IFS= read -r password || true
-    set_account "$device" "$password"
+    set_account "$band" "$password"
 else
     set_account shouhuan-stream "${STREAM_PASSWORD:?set SHOUHUAN_MQTT_PASSWORD in .env}"
     [ -z "${SIMULATOR_PASSWORD:-}" ] || set_account shouhuan-simulator "$SIMULATOR_PASSWORD"

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,30 @@ def test_secrets_do_not_show_when_settings_are_printed() -> None:
 def test_sharing_with_a_broker_that_cannot_is_refused() -> None:
     with pytest.raises(SettingsError, match="no shared subscriptions"):
         load({"SHOUHUAN_MQTT_VERSION": "3.1.1", "SHOUHUAN_PARTITIONS": "2"})
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (None, "is no key (FileNotFoundError)"),
+        ("ring", "is no key (ValueError)"),
+        ("00ff", "holds 2 bytes, a key has 32"),
+    ],
+    ids=["absent", "no digits", "short"],
+)
+def test_a_key_for_commands_that_is_none_is_told_before_anything_starts(
+    tmp_path: Path, content: str | None, told: str
+) -> None:
+    file = tmp_path / "command.key"
+    if content is not None:
+        file.write_text(content)
+    with pytest.raises(SettingsError, match=re.escape(told)) as error:
+        load({"SHOUHUAN_COMMAND_KEY_FILE": str(file)})
+    assert "`shouhuan provision broker` makes one" in str(error.value)
+
+
+def test_a_key_for_commands_is_read_from_its_file(tmp_path: Path) -> None:
+    file = tmp_path / "command.key"
+    file.write_text(f"{bytes(range(32)).hex()}\n")
+    assert load({"SHOUHUAN_COMMAND_KEY_FILE": str(file)}).command_key == bytes(range(32))
+    assert load({}).command_key is None
