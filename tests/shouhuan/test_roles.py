@@ -5,9 +5,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from oncall.dispatcher import Dispatcher
 from schemas.registry import Contact, Registry
+from shouhuan.cli import app
 from shouhuan.clock import now
 from store.connection import connect
 from store.registry import import_registry
@@ -59,3 +61,17 @@ def test_a_cut_strap_passes_through_every_role_to_a_person(desk: Desk, tmp_path:
         assert browser.post(f"/api/incidents/{incident}/acknowledge", json={}).status_code == 200
     assert desk.rows("SELECT state, acknowledged_by FROM incident") == [("acknowledged", "dong")]
     assert desk.one("SELECT count(*) FROM dead_letter") == 1
+
+
+def test_a_refused_message_is_shown_and_judged_again_by_the_registry_s_role(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.broker.publish("wb/v1/dongqu/band-1/up", "no reading at all")
+    wait_until(lambda: desk.one("SELECT count(*) FROM dead_letter") == 1, f"a dead letter; log:\n{desk.log}")
+    monkeypatch.setenv("SHOUHUAN_DATABASE_URL", as_role(desk.url, Role.REGISTRY))
+    for asked in (["list"], ["show", "1"], ["replay", "1"]):
+        result = CliRunner().invoke(app, ["deadletter", *asked])
+        assert result.exit_code in (0, 1), result.output
+        assert "permission denied" not in result.output
+    wait_until(lambda: desk.one("SELECT count(*) FROM dead_letter_replay WHERE done_at IS NOT NULL") == 1, "an answer")
+    assert desk.rows("SELECT outcome FROM dead_letter_replay") == [("malformed",)]
