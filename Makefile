@@ -56,8 +56,9 @@ RECORDINGS ?= ../shared/data
 
 evaluation: setup
 	@mkdir -p var
-	$(BIN)/shouhuan evaluate --scenario standard --sampling --restart --recordings $(RECORDINGS) --realism \
+	$(BIN)/shouhuan evaluate --scenario standard --restart --recordings $(RECORDINGS) --realism \
 		--markdown docs/evaluation.md --json var/evaluation.json --html var/evaluation.html
+	$(BIN)/shouhuan evaluate --scenario standard --seed 4711 --days 7 --sampling --markdown docs/sampling.md
 
 gate: setup
 	$(BIN)/shouhuan evaluate --scenario small --restart --store tests/evaluation/small.json

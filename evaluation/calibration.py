@@ -2,12 +2,10 @@
 
 A setting keeps its budget if every more patient one does too: one lucky setting among bad ones is chance. Of those, an
 alert rule gets the one that finds most, then the one nearest to what it is: nothing becomes more eager unless more is
-known to be found. Without ground truth every alert of the history counts as false, which errs towards patience by as
-much as truly happened. A setting is chosen on the history that it is measured on here; how it does later is what
+known to be found. A setting is chosen on the history that it is measured on here; how it does later is what
 ``shouhuan evaluate`` and the next calibration say.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import takewhile
 from math import log
@@ -16,6 +14,7 @@ from typing import Final, NamedTuple
 from evaluation.case import Case
 from evaluation.matching import explanations
 from evaluation.metrics import settle
+from evaluation.outcome import Event
 from evaluation.recording import Observed
 from evaluation.trial import Setting, Trial
 from schemas.alerts import AlertCode
@@ -66,7 +65,7 @@ def choose(rule: AlertRule, rungs: Sequence[Rung]) -> Calibrated:
     return Calibrated(rule, before, after, bool(keeping))
 
 
-def calibrate(case: Case, *, known_events: bool) -> tuple[list[Calibrated], float]:
+def calibrate(case: Case) -> tuple[list[Calibrated], float]:
     """Judge a case at every setting; returns what each rule with a budget comes to, and the wearer-days it rests on.
 
     Raises ``ValueError`` where no alert rule of the case's registry has a budget, or nobody was observed.
@@ -86,7 +85,7 @@ def calibrate(case: Case, *, known_events: bool) -> tuple[list[Calibrated], floa
         raise ValueError("the history has no whole day of any wearer: nothing can be measured on it")
     for _, trial in trials:
         trial.end(last_ms)
-    by_factor = {factor: _by_dial(case, trial, observed, days, known_events=known_events) for factor, trial in trials}
+    by_factor = {factor: _by_dial(case.events(), trial, observed, days) for factor, trial in trials}
     return [choose(rule, [_at(rule, factor, by_factor[factor]) for factor in FACTORS]) for rule in rules.values()], days
 
 
@@ -99,14 +98,8 @@ def _at(rule: AlertRule, factor: float, rungs: Mapping[AlertCode, Rung]) -> Rung
     return rungs[rule.code]._replace(patience=round(rule.patience * factor, 3))
 
 
-def _by_dial(
-    case: Case, trial: Trial, observed: Observed, days: float, *, known_events: bool
-) -> Mapping[AlertCode, Rung]:
+def _by_dial(events: Sequence[Event], trial: Trial, observed: Observed, days: float) -> Mapping[AlertCode, Rung]:
     found = observed.in_time(trial.found())
-    if not known_events:
-        rang = Counter(alert.code for alert in found)
-        return {name: Rung(0.0, sum(rang[code] for code in dial.codes) / days) for name, dial in DIALS.items()}
-    events = case.events()
     causes = explanations(events)
     settled = {code: settle(code, events, found, causes) for dial in DIALS.values() for code in dial.codes}
     rungs = {}

@@ -92,7 +92,7 @@ class Judge:
 
     @classmethod
     def resume(cls, rules: ShardRules, snapshot: Mapping[str, Any]) -> "Judge":
-        """A judge with the memory of a snapshot; of another format's, nothing (the journal rebuilds it)."""
+        """A judge with the memory of a snapshot; of another format's, nothing; the worker puts those aside."""
         judge = cls.new(rules)
         if snapshot["format"] == SNAPSHOT_FORMAT:
             tables = {name: Table.restore(table) for name, table in snapshot["tables"].items()}

@@ -199,6 +199,16 @@ class CloseCause(StrEnum):
     SELF_CLEARED = "self_cleared"
 
 
+CAME_TRUE: Final = frozenset(
+    {
+        CloseCause.CONFIRMED,
+        CloseCause.APPROVED_ABSENCE,
+        CloseCause.REASONABLE_EXCUSE,
+        CloseCause.WELFARE_CHECKED,
+    }
+)
+"""What it told of had happened, whatever was to be said for it."""
+
 CLOSE_CAUSE_NAMES: Final[dict[CloseCause, tuple[str, str]]] = {
     CloseCause.CONFIRMED: ("属实", "confirmed"),
     CloseCause.APPROVED_ABSENCE: ("已批准外出", "approved absence"),

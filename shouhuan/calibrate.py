@@ -1,7 +1,8 @@
 """``shouhuan calibrate``: set each alert rule's patience so that its budget of false alerts is kept; say what changed.
 
 The history is the journal of the database (every reading as it was judged, as far back as retention keeps it), a
-capture, or a scenario. Only the last two know what truly happened; of the journal every alert counts as false.
+capture, or a scenario. What truly happened the last two know; of the journal it is what people said when they closed
+incidents (confirmed, approved, excused, cared for), and every other alert counts as false.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from rich.table import Table
 
 from evaluation.calibration import Calibrated, calibrate, recalibrated
 from evaluation.case import Case
+from evaluation.outcome import Event
 from schemas.readings import Readings
 from schemas.registry import AlertRule, Registry
 from shouhuan.cases import OnShare, Played, Recorded, Source
@@ -24,7 +26,7 @@ from shouhuan.settings import Settings
 from shouhuan.stream import vet_config
 from simulator.scenario import read_scenario
 from store.connection import connect, translated
-from store.history import journal_batches, journal_size
+from store.history import confirmed_alerts, journal_batches, journal_size
 from store.registry import ImportReport, import_registry, load_registry
 from store.registry_file import read_registry
 
@@ -44,15 +46,16 @@ class CalibrationOptions:
 
 @dataclass(frozen=True)
 class Journalled:
-    """What the database has stored, with the registry that it believes now; what truly happened it does not know."""
+    """What the database has stored, by the registry that it believes now; true is what people confirmed."""
 
     url: str
 
     def case(self, on_share: OnShare) -> Case:
         """The journal's batches in the order in which they came."""
         with translated(self.url), connect(self.url) as connection:
-            numbered = load_registry(connection)
-        return Case("the journal", numbered, lambda: self._batches(on_share), events=list, contexts=list)
+            numbered, confirmed = load_registry(connection), confirmed_alerts(connection)
+        events = [Event(*one, parameters={}) for one in confirmed]
+        return Case("the journal", numbered, lambda: self._batches(on_share), events=lambda: events, contexts=list)
 
     def _batches(self, on_share: OnShare) -> Iterator[Readings]:
         with translated(self.url), connect(self.url) as connection:
@@ -65,15 +68,13 @@ class Journalled:
 def run(settings: Settings, options: CalibrationOptions, out: Console, err: Console) -> int:
     """Calibrate, show, and write or apply what came out; 1 where a budget cannot be kept by any setting."""
     url = settings.database_url.get_secret_value()
-    source, knows = _source(settings, options, url)
+    source = _source(settings, options, url)
     with progress_bar(err) as on_share:
         case = source.case(on_share)
         if options.rules is not None:
             case = with_rules(case, read_registry(options.rules).alert_rules)
-        found, days = calibrate(case, known_events=knows)
+        found, days = calibrate(case)
     out.print(_table(found, f"{case.name}, {days:.0f} wearer-days"), markup=False)
-    if not knows:
-        out.print("Nobody knows what truly happened: every alert counts as false, so patience errs upwards.")
     rules = recalibrated(found)
     if options.out is not None:
         _write(rules, options.out)
@@ -90,17 +91,16 @@ def with_rules(case: Case, rules: Sequence[AlertRule]) -> Case:
     return replace(case, numbered=msgspec.structs.replace(numbered, registry=registry))
 
 
-def _source(settings: Settings, options: CalibrationOptions, url: str) -> tuple[Source, bool]:
-    """Where the history comes from, and whether it knows what truly happened."""
+def _source(settings: Settings, options: CalibrationOptions, url: str) -> Source:
     if options.apply and (options.scenario or options.capture):
         raise typer.BadParameter("--apply sets the rules of the database: calibrate on its own journal")
     if options.scenario is not None:
-        return Played(read_scenario(options.scenario)), True
+        return Played(read_scenario(options.scenario))
     if options.capture is None:
-        return Journalled(url), False
+        return Journalled(url)
     if options.truth is None or options.registry is None:
         raise typer.BadParameter("a capture needs --truth and --registry")
-    return Recorded(options.capture, options.truth, options.registry, vetting=vet_config(settings)), True
+    return Recorded(options.capture, options.truth, options.registry, vetting=vet_config(settings))
 
 
 def _table(found: Sequence[Calibrated], title: str) -> Table:

@@ -152,6 +152,7 @@ def evaluate(
         Path | None, typer.Option(help="Judge real recordings of this folder, as they are and with injections.")
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Another seed than the scenario's.")] = None,
+    days: Annotated[float | None, typer.Option(min=0.1, help="Another length than the scenario's.")] = None,
     loss: Annotated[float, typer.Option(min=0, max=1, help="Share of readings that never arrive.")] = 0.0,
     reorder: Annotated[float, typer.Option(min=0, max=1, help="Share delayed by up to ten minutes.")] = 0.0,
     duplicates: Annotated[float, typer.Option(min=0, max=1, help="Share that is sent twice.")] = 0.0,
@@ -184,6 +185,7 @@ def evaluate(
         contexts=contexts,
         recordings=recordings,
         seed=seed,
+        days=days,
         loss=loss,
         reorder=reorder,
         duplicates=duplicates,

@@ -55,6 +55,7 @@ class EvaluationOptions:
     contexts: Path | None
     recordings: Path | None
     seed: int | None
+    days: float | None
     loss: float
     reorder: float
     duplicates: float
@@ -95,8 +96,9 @@ def _sources(settings: Settings, options: EvaluationOptions) -> Sequence[Source]
     sources: list[Source] = []
     if options.scenario is not None:
         scenario = read_scenario(options.scenario)
-        if options.seed is not None:
-            scenario = msgspec.structs.replace(scenario, seed=options.seed)
+        changes = {"seed": options.seed, "days": options.days}
+        changed = {name: value for name, value in changes.items() if value is not None}
+        scenario = msgspec.structs.replace(scenario, **changed)
         sources.append(Played(scenario, Loop.CLOSED if options.sampling else None))
     if options.capture is not None:
         if options.truth is None or options.registry is None:

@@ -10,12 +10,14 @@ from pathlib import Path
 from threading import Event
 from typing import Final
 
+import structlog
 from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.run import cli_main
 
 from flows.commands import CommandSink, Delivery
 from flows.control import ControlSource
 from flows.dataflow import JudgeConfig, supervision
+from flows.judge import SNAPSHOT_FORMAT
 from flows.sinks import AlertSink
 from geo.sampling import SamplingConfig
 from ingest.client import BrokerConfig
@@ -34,8 +36,12 @@ from store.commands import CommandLog
 from store.journal import PostgresJournal
 from store.letters import ReplayDesk
 
+_log: Final = structlog.get_logger(__name__)
 _RECOVERY_PARTS: Final = 4
 """Fixed when the recovery store is made: the most processes that can share it."""
+_PARTS: Final = "part-*.sqlite3"
+_FIRST_FORMAT: Final = "1"
+"""That of folders from before they said which."""
 
 
 def broker_config(settings: Settings) -> BrokerConfig:
@@ -155,15 +161,27 @@ def run(settings: Settings) -> None:
     cli_main(  # type: ignore[no-untyped-call]
         flow,
         epoch_interval=timedelta(milliseconds=settings.epoch_ms),
-        recovery_config=RecoveryConfig(_recovery_store(settings.recovery_dir)),  # type: ignore[no-untyped-call]
+        recovery_config=RecoveryConfig(recovery_store(settings.recovery_dir)),  # type: ignore[no-untyped-call]
     )
     delivery.stop()
 
 
-def _recovery_store(path: Path) -> Path:
-    if not any(path.glob("part-*.sqlite3")):
+def recovery_store(path: Path) -> Path:
+    """The folder of snapshots, made where there is none; one of another format is put aside.
+
+    The dataflow then begins where the journal does, which rebuilds what the judge knew: the same alerts again change
+    nothing. Without that it would go on where the snapshot was taken, with a judge that remembers nothing.
+    """
+    mark = path / "format"
+    kept = mark.read_text().strip() if mark.exists() else _FIRST_FORMAT
+    if any(path.glob(_PARTS)) and kept != str(SNAPSHOT_FORMAT):
+        aside = path.with_name(f"{path.name}.format-{kept}.{now_ms()}")
+        path.rename(aside)
+        _log.warning("snapshots-of-another-format", found=kept, ours=SNAPSHOT_FORMAT, put_aside=str(aside))
+    if not any(path.glob(_PARTS)):
         path.mkdir(parents=True, exist_ok=True)
         init_db_dir(path, _RECOVERY_PARTS)  # type: ignore[no-untyped-call]
+        mark.write_text(f"{SNAPSHOT_FORMAT}\n")
     return path
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from psycopg import sql
 from psycopg.rows import class_row
 
-from schemas.alerts import AlertCode
+from schemas.alerts import CAME_TRUE, AlertCode
 from schemas.judging import Released
 from schemas.readings import DTYPES, Readings, absent_value
 from schemas.registry import NumberedRegistry
@@ -26,6 +26,15 @@ from store.registry_tables import TABLES, Current, document
 
 CLOCK_AHEAD: Final = timedelta(days=1)
 """No reading is stored whose band's clock was further ahead of ours."""
+
+
+class Confirmed(NamedTuple):
+    """An alert that people said was true: its band, its code, and from when to when it was."""
+
+    device: str
+    code: AlertCode
+    from_ms: int
+    to_ms: int
 
 
 _BATCHES_AT_ONCE: Final = 100
@@ -177,6 +186,14 @@ def journal_batches(connection: Connection) -> Iterator[Readings]:
             yield Readings.from_bytes(batch)
 
 
+def confirmed_alerts(connection: Connection) -> list[Confirmed]:
+    """What people said had truly happened, when they closed incidents; ends with the alert, or with its incident."""
+    causes = sorted(cause.value for cause in CAME_TRUE)
+    return [
+        Confirmed(device, AlertCode(code), *times) for device, code, *times in connection.execute(_CONFIRMED, (causes,))
+    ]
+
+
 def versions(connection: Connection) -> list[Version]:
     """Every version of the registry that is not wholly forgotten, oldest first.
 
@@ -229,6 +246,13 @@ def _column(column: str, reading: str) -> sql.Composed:
 
 
 _READINGS: Final = _readings()
+_CONFIRMED: Final = """
+    SELECT d.id, a.code, round(extract(epoch FROM a.onset_at) * 1000)::bigint,
+           round(extract(epoch FROM coalesce(a.cleared_at, i.closed_at)) * 1000)::bigint
+    FROM alert a JOIN incident i USING (incident_id)
+    JOIN device d ON d.device_no = a.device_no AND upper_inf(d.recorded)
+    WHERE i.close_cause = ANY(%s) AND a.state <> 'retracted' ORDER BY a.onset_at
+"""
 _BELIEVED: Final = sql.SQL("version <= %(version)s AND (upper_inf(recorded) OR upper(recorded) > %(moment)s)")
 _REGISTRY_AS_OF: Final = document(_BELIEVED, sql.SQL("%(version)s::bigint"))
 _EVER: Final = sql.SQL(" UNION ALL ").join(

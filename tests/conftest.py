@@ -12,6 +12,9 @@ import structlog
 
 from tests.services.missing import MISSING
 
+collect_ignore = ["fuzz/target.py"]
+"""A program of `make fuzz`, which brings the fuzzer."""
+
 pytest_plugins = ["tests.fix_database", "tests.fix_broker", "tests.fix_browser"]
 
 if "XDG_RUNTIME_DIR" not in os.environ:

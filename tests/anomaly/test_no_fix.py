@@ -12,7 +12,7 @@ TUNNEL = north_of_home(5_000)
 
 
 def band(**thresholds: float) -> Story:
-    return Story(NoFix(np.array([1]), np.array([600_000]), Thresholds(**thresholds)))
+    return Story(NoFix(np.array([1]), np.array([600_000]), np.ones(1, np.float32), Thresholds(**thresholds)))
 
 
 def lost(story: Story) -> list[str]:
@@ -59,7 +59,7 @@ def test_a_silent_band_is_not_blind() -> None:
 
 
 def test_nobody_is_expected_to_be_seen_more_often_than_heard() -> None:
-    story = Story(NoFix(np.array([1]), np.array([3_600_000]))).every(0, 30, step_min=5)
+    story = Story(NoFix(np.array([1]), np.array([3_600_000]), np.ones(1, np.float32))).every(0, 30, step_min=5)
     for minute in range(30, 80, 5):
         story.blind(minute, minute + 1)
     assert story.told == []

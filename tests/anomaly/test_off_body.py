@@ -23,7 +23,7 @@ class Band:
     """A band that sends a reading every ``interval_s``."""
 
     def __init__(self, interval_s: int = 60) -> None:
-        self.detector = OffBody(np.array([1]))
+        self.detector = OffBody(np.array([1]), np.ones(1, np.float32))
         self.table = Table.new(self.detector.keys, self.detector.columns)
         self.interval_s, self.now_ms = interval_s, START_MS
 

@@ -92,6 +92,21 @@ def test_sigterm_ends_cleanly_and_a_restart_goes_on_where_it_was(desk: Desk) -> 
     wait_until(lambda: desk.rows("SELECT code FROM alert") == [("zone.exit",)], f"the alert; log:\n{desk.log}")
 
 
+def test_after_an_upgrade_of_the_snapshot_s_format_the_journal_rebuilds_what_was_known(
+    desk: Desk, tmp_path: Path
+) -> None:
+    desk.says(at=AWAY)
+    desk.wait_stored(1)
+    assert desk.worker.stop() == 0
+    (tmp_path / "recovery" / "format").write_text("0")
+    desk.worker.start()
+    wait_until(lambda: "snapshots-of-another-format" in desk.log, f"the folder put aside; log:\n{desk.log}")
+    desk.says(at=AWAY)
+    wait_until(lambda: desk.rows("SELECT code FROM alert") == [("zone.exit",)], f"the alert; log:\n{desk.log}")
+    (aside,) = tmp_path.glob("recovery.format-0.*")
+    assert any(aside.glob("part-*.sqlite3"))
+
+
 def test_after_a_person_closed_a_strap_incident_the_next_cut_is_a_new_one(desk: Desk) -> None:
     def flips(*closed: bool) -> None:
         for strap_closed in closed:

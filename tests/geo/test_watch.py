@@ -24,7 +24,7 @@ def test_leaving_rings_at_the_second_fix_and_ends_at_the_second_fix_back() -> No
 
 
 def test_what_a_pair_remembers_takes_at_most_40_bytes_so_that_five_zones_take_200() -> None:
-    columns = ZoneWatch(Demands.of(np.array([1]), [], [], [], {}), np.array([0])).columns
+    columns = ZoneWatch(Demands.of(np.array([1]), [], [], [], {}), np.array([0]), np.ones(1, np.float32)).columns
     assert sum(np.dtype(dtype).itemsize for dtype, _ in columns.values()) <= 40
 
 

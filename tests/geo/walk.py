@@ -23,7 +23,7 @@ def rules_for(*zones: Zone, **more: Any) -> ShardRules:
 
 def watch(*zones: Zone, **more: Any) -> "Walker":
     rules = rules_for(*zones, **more)
-    return Walker(ZoneWatch(rules.demands, rules.wearers.silence_after_ms))
+    return Walker(ZoneWatch(rules.demands, rules.wearers.silence_after_ms, rules.wearers.patience))
 
 
 def approach(*zones: Zone, **more: Any) -> "Walker":

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from schemas.alerts import AlertCode
+from schemas.alerts import AlertCode, AlertEvent, Priority, Transition, alert_id
 from schemas.readings import Readings
 from schemas.registry import AlertRule
 from shouhuan.cli import app
+from store.alerts import AlertWriter
 from store.connection import connect
 from store.errors import RegistryError
-from store.history import journal_batches
+from store.history import confirmed_alerts, journal_batches
 from store.journal import PostgresJournal
 from store.registry import import_registry, load_registry
 from store.registry_file import read_registry
@@ -59,14 +60,52 @@ def test_the_journal_is_read_in_the_order_in_which_it_came(stored: str) -> None:
     assert times == sorted(times)
 
 
-def test_the_journal_sets_the_rules_of_the_database_and_says_that_it_knows_no_truth(stored: str) -> None:
+def test_the_journal_sets_the_rules_of_the_database(stored: str) -> None:
     result = CliRunner().invoke(app, ["calibrate", "--apply"])
     assert result.exit_code == 1, result.output  # hours of silence at an interval of minutes: no patience explains them
     assert "no setting" in result.output
-    assert "every alert counts as false" in result.output
     with connect(stored) as connection:
         (rule,) = load_registry(connection).registry.alert_rules
     assert rule == AlertRule(code=AlertCode.DEVICE_SILENCE, patience=4.0, budget=0.001)
+
+
+def test_what_people_confirmed_is_no_false_alarm(stored: str) -> None:
+    writer = AlertWriter(stored)
+    for hour in (7, 19):
+        at_ms = START_MS + hour * HOUR_MS
+        writer.write([silence(at_ms, Transition.OPENED), silence(at_ms, Transition.CLEARED)])
+    writer.close()
+    with connect(stored, autocommit=True) as connection:
+        connection.execute(
+            "UPDATE incident SET state = 'closed', closed_by = 'x', closed_at = now(), close_cause = 'confirmed'"
+        )
+        assert [(one.device, one.code, one.from_ms) for one in confirmed_alerts(connection)] == [
+            ("band-1", AlertCode.DEVICE_SILENCE, START_MS + hour * HOUR_MS) for hour in (7, 19)
+        ]
+    result = CliRunner().invoke(app, ["calibrate"])
+    assert "1.000" in result.output, result.output
+
+
+def silence(onset_ms: int, transition: Transition) -> AlertEvent:
+    opened = transition is Transition.OPENED
+    return AlertEvent(
+        alert_id=alert_id("dongqu", "band-1", AlertCode.DEVICE_SILENCE, "", onset_ms),
+        transition=transition,
+        code=AlertCode.DEVICE_SILENCE,
+        priority=Priority.MEDIUM,
+        subject="",
+        org="dongqu",
+        device="band-1",
+        wearer="w-1",
+        device_no=1,
+        wearer_no=1,
+        onset_ms=onset_ms,
+        at_ms=onset_ms + (HOUR_MS // 2 if opened else 6 * HOUR_MS),
+        seq=None,
+        rule_version=1,
+        historic=False,
+        evidence={},
+    )
 
 
 def test_rules_of_the_database_are_not_set_by_another_history() -> None:
