@@ -127,7 +127,7 @@ def usual_s(table: Table, slots: Slots) -> Floats:
     mean = table.common["place_sum"][at] / n
     spread = np.maximum(table.common["place_squares"][at] - n * mean**2, 0.0)
     variance = (_PRIOR_GAPS * _PRIOR_SD**2 + spread) / (_PRIOR_GAPS + n)
-    upper = np.exp(mean + _UPPER * np.sqrt(variance * (1.0 + 1.0 / n)))
-    upper = np.minimum(upper, np.where(n >= _KNOWN, LONGEST_KNOWN_S, LONGEST_S))
+    upper_log_s = mean + _UPPER * np.sqrt(variance * (1.0 + 1.0 / n))
+    upper = np.exp(np.minimum(upper_log_s, np.log(np.where(n >= _KNOWN, LONGEST_KNOWN_S, LONGEST_S))))
     usual[some] = np.where(n >= _COMMON * table.common["place_seen"][at], upper, 0.0)
     return usual
