@@ -4,13 +4,16 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec import UNSET
 
 from schemas.registry import Registry
+from schemas.signing import band_key, sign
 from schemas.topics import Channel
 from schemas.wire import Command, CommandAck, CommandType, Uplink
 from simulator import Broker, Files, Fleet, Options, Sent, publish, run_live
 from simulator.capture import topics_of
 from simulator.sequence import Sequences
+from simulator.trust import UNSIGNED
 from tests.simulator.conftest import NOON_MS
 
 OPTIONS = Options(seed=7, interval_s=5.0, duration_s=20.0)
@@ -71,6 +74,7 @@ def _run(
     options: Options = OPTIONS,
     on_progress: Callable[[Sent], None] = lambda _: None,
     speed: float = 1.0,
+    command_key: bytes | None = None,
 ) -> Sent:
     return run_live(
         options,
@@ -82,6 +86,7 @@ def _run(
         on_progress=on_progress,
         speed=speed,
         connect=lambda _broker, _n: links,
+        command_key=command_key,
     )
 
 
@@ -189,7 +194,9 @@ UP, DOWN, ACK = (f"wb/v1/renhe/{DEVICE}/{channel}" for channel in ("up", "down",
 MINUTE = Options(seed=7, interval_s=20.0, step_s=5.0, duration_s=120.0, incidents=False)
 
 
-def _commanded(registry: Registry, *bodies: bytes, topic: str = DOWN) -> tuple[FakeLink, Sent]:
+def _commanded(
+    registry: Registry, *bodies: bytes, topic: str = DOWN, command_key: bytes | None = None
+) -> tuple[FakeLink, Sent]:
     """A run of two minutes in which somebody says something after ten seconds."""
     clock = Clock()
     link = FakeLink(clock)
@@ -199,7 +206,7 @@ def _commanded(registry: Registry, *bodies: bytes, topic: str = DOWN) -> tuple[F
         while unsaid and clock.ms >= NOON_MS + 10_000:
             link.say(topic, unsaid.pop(0))
 
-    sent = _run(registry, clock, [link], options=MINUTE, on_progress=speak)
+    sent = _run(registry, clock, [link], options=MINUTE, on_progress=speak, command_key=command_key)
     assert not unsaid
     return link, sent
 
@@ -235,6 +242,17 @@ def test_a_plan_is_obeyed_and_acknowledged(registry: Registry) -> None:
     assert NOON_MS + 10_000 <= ack.time_ms <= NOON_MS + 20_000
     assert _gaps_s(link)[-18:] == [5.0] * 18
     assert sent.messages == sent.acknowledged == len(_telemetry(link)), "an answer is no telemetry"
+
+
+def test_a_band_with_a_key_obeys_a_sealed_plan_once_and_refuses_an_open_one(registry: Registry) -> None:
+    site = bytes(range(32))
+    key = band_key(site, "renhe", DEVICE)
+    fast = sign(key, DOWN, _plan(interval_s=5, expires_ms=NOON_MS + 900_000))
+    slow = sign(key, DOWN, _plan(interval_s=60, expires_ms=NOON_MS + 900_000))
+    link, _ = _commanded(registry, _plan(interval_s=60), fast, slow, command_key=site)
+    assert [(ack.ok, ack.detail) for ack in _acks(link)] == [(False, UNSIGNED), (True, UNSET), (True, UNSET)]
+    # The third is a copy of the second by its id, whatever it asks for.
+    assert _gaps_s(link)[-18:] == [5.0] * 18
 
 
 def test_when_its_time_is_over_the_plan_of_before_returns(registry: Registry) -> None:
