@@ -67,10 +67,18 @@ def explain(alert: Ringing) -> Told:
     what = _what(alert)
     reasons = [told for told in _REASONS.get(alert.code, _anything)(alert) if told is not None]
     because = Told("，".join(told.zh for told in reasons), "; ".join(told.en for told in reasons))
+    who = _who(alert)
     return Told(
-        f"{alert.wearer}（手环 {alert.device}）于 {at} {what.zh}{'：' if reasons else ''}{because.zh}。",
-        f"{alert.wearer} ({alert.device}) {what.en} at {at}{': ' if reasons else ''}{because.en}.",
+        f"{who.zh}于 {at} {what.zh}{'：' if reasons else ''}{because.zh}。",
+        f"{who.en} {what.en} at {at}{': ' if reasons else ''}{because.en}.",
     )
+
+
+def _who(alert: Ringing) -> Told:
+    """A wearer and their band; of a whole place, its org."""
+    if not alert.device:
+        return Told(f"{alert.subject} ", alert.subject)
+    return Told(f"{alert.wearer}（手环 {alert.device}）", f"{alert.wearer} ({alert.device})")
 
 
 def deciding_fixes(alert: Ringing) -> list[DecidingFix]:
@@ -129,6 +137,7 @@ _WHAT: Final[dict[AlertCode, Told]] = {
     AlertCode.VITALS_SPO2: Told("起血氧偏低", "began to show low blood oxygen"),
     AlertCode.VITALS_TEMPERATURE: Told("体温持续偏高", "had been warm for hours"),
     AlertCode.VITALS_FALL: Told("可能跌倒", "may have fallen"),
+    AlertCode.SITE_OUTAGE: Told("大量手环同时失联", "lost many of its bands at once"),
 }
 _NIGHTS: Final = Told("起夜间静息心率偏高", "began to have nights with a raised resting heart rate")
 """The heart rate's other alert, told apart by its subject."""
@@ -258,6 +267,21 @@ def _silence(alert: Ringing) -> Iterable[Told | None]:
         yield Told(
             f"此地失联的手环多在 {back.zh}内恢复", f"bands that fall silent here are mostly back within {back.en}"
         )
+
+
+def _outage(alert: Ringing) -> Iterable[Told | None]:
+    lost, expected, usual = (alert.evidence.get(name) for name in ("lost", "expected", "usual_share"))
+    if lost is not None and expected is not None:
+        zh, en = ("", "") if usual is None else (f"（平时 {_percent(usual)}）", f" (usually {_percent(usual)})")
+        yield Told(f"{expected} 个手环中 {lost} 个{zh}", f"{lost} of {expected} bands{en}")
+    nats, threshold = alert.evidence.get("score_nats"), alert.evidence.get("threshold_nats")
+    if nats is not None and threshold is not None:
+        yield Told(
+            f"证据 {_number(nats)}，阈值 {_number(threshold)}",
+            f"evidence {_number(nats)} against a threshold of {_number(threshold)}",
+        )
+    listed = alert.evidence.get("silences_listed")
+    yield None if not listed else Told(f"其中 {listed} 起失联不再单独告警", f"{listed} silences are part of it")
 
 
 _LOST: Final = {
@@ -434,6 +458,7 @@ _REASONS: Final[dict[AlertCode, Callable[[Ringing], Iterable[Told | None]]]] = {
     AlertCode.VITALS_SPO2: _oxygen,
     AlertCode.VITALS_TEMPERATURE: _temperature,
     AlertCode.VITALS_FALL: _fall,
+    AlertCode.SITE_OUTAGE: _outage,
 }
 
 

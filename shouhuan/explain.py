@@ -18,7 +18,7 @@ from rich.text import Text
 from alerts.explain import DecidingFix, Ringing, deciding_fixes, explain, local_time, margin_of, threshold_of
 from flows.judge import Judge
 from flows.rules import ShardRules, rules_by_shard
-from schemas.alerts import KINDS, AlertCode, AlertEvent, Cause, Transition
+from schemas.alerts import KINDS, NOBODY, AlertCode, AlertEvent, Cause, Transition
 from schemas.judging import Heartbeat, Release
 from schemas.readings import Readings
 from shouhuan.clock import now
@@ -231,6 +231,11 @@ def _lawful(connection: Connection, identity: UUID, operator: str, at: datetime)
 def _refusal(connection: Connection, identity: UUID, alert: StoredAlert | None, at: datetime) -> str:
     if alert is None:
         return f"there is no alert {identity} in this database: check the id and SHOUHUAN_DATABASE_URL"
+    if alert.wearer_no == NOBODY:
+        return (
+            f"this alert is of a whole place, {alert.subject}: no band's readings alone yield it again; the console "
+            "says how many bands of how many were lost, and which"
+        )
     if has_order(connection, alert.wearer, at):
         return ""
     return (

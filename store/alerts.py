@@ -28,7 +28,8 @@ _EVENT: Final = """
 # The row's lock keeps an operator's step and ours one after the other.
 _BY_CAUSE: Final = """
     SELECT incident_id, state, priority, historic FROM incident
-    WHERE wearer_no = %(wearer_no)s AND cause = %(cause)s AND state <> 'closed' FOR UPDATE
+    WHERE wearer_no = %(wearer_no)s AND (wearer_no <> 0 OR org = %(org)s) AND cause = %(cause)s AND state <> 'closed'
+    FOR UPDATE
 """
 _BY_ALERT: Final = """
     SELECT incident_id, incident.state, incident.priority, incident.historic
@@ -37,7 +38,8 @@ _BY_ALERT: Final = """
 _OPEN: Final = """
     INSERT INTO incident (incident_id, wearer_no, org, cause, priority, state, historic, opened_at, updated_at)
     VALUES (%(incident_id)s, %(wearer_no)s, %(org)s, %(cause)s, %(priority)s, 'open', %(historic)s, %(at)s, %(at)s)
-    ON CONFLICT (wearer_no, cause) WHERE state <> 'closed' DO NOTHING RETURNING incident_id
+    ON CONFLICT (wearer_no, (CASE WHEN wearer_no = 0 THEN org ELSE '' END), cause) WHERE state <> 'closed' DO NOTHING
+    RETURNING incident_id
 """
 _JOIN: Final = """
     INSERT INTO alert (alert_id, incident_id, code, priority, subject, device_no, wearer_no, state, onset_at,

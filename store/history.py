@@ -94,7 +94,8 @@ class TimedRelease(NamedTuple):
 # the time of a fix, which lies before that of the reading that brought it.
 _ALERT: Final = """
     SELECT a.alert_id, a.code, a.subject, a.state, i.org, coalesce(o.timezone, 'Asia/Shanghai') AS timezone,
-           coalesce(d.id, '#' || a.device_no) AS device, coalesce(w.id, '#' || a.wearer_no) AS wearer,
+           CASE WHEN a.device_no = 0 THEN '' ELSE coalesce(d.id, '#' || a.device_no) END AS device,
+           CASE WHEN a.wearer_no = 0 THEN '' ELSE coalesce(w.id, '#' || a.wearer_no) END AS wearer,
            a.device_no, a.wearer_no, a.onset_at, a.opened_at, a.seq, a.rule_version,
            coalesce(e.evidence, a.evidence) AS evidence,
            (SELECT firmware FROM device_firmware f WHERE f.device_no = a.device_no AND f.first_seen <= a.opened_at

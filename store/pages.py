@@ -63,7 +63,8 @@ _START: Final = """
 """
 _FACTS: Final = """
     SELECT page.page_no, page.attempts AS attempt, incident.incident_id, incident.state AS incident_state,
-           incident.priority, incident.opened_at, coalesce(wearer.id, '#' || incident.wearer_no) AS wearer,
+           incident.priority, incident.opened_at,
+           CASE WHEN incident.wearer_no = 0 THEN '' ELSE coalesce(wearer.id, '#' || incident.wearer_no) END AS wearer,
            (SELECT code FROM alert WHERE alert.incident_id = incident.incident_id AND alert.state <> 'retracted'
             ORDER BY alert.priority DESC, alert.opened_at DESC LIMIT 1) AS code,
            incident.org, org.name AS org_name, org.name_en AS org_name_en, org.timezone,

@@ -114,7 +114,8 @@ _OPERATOR: Final = """
 _INCIDENT: Final = """
     SELECT i.incident_id, i.state, i.cause, i.priority, i.historic, i.opened_at, i.updated_at, i.acknowledged_by,
            i.acknowledged_at, i.closed_by, i.closed_at, i.close_cause, i.close_note,
-           coalesce(w.id, '#' || i.wearer_no) AS wearer, coalesce(w.name, '') AS wearer_name,
+           CASE WHEN i.wearer_no = 0 THEN '' ELSE coalesce(w.id, '#' || i.wearer_no) END AS wearer,
+           coalesce(w.name, '') AS wearer_name,
            coalesce(w.grade, '') AS grade, coalesce(w.minor, false) AS minor,
            i.org, coalesce(o.name, i.org) AS org_name, coalesce(nullif(o.name_en, ''), o.name, i.org) AS org_name_en,
            coalesce(o.timezone, 'Asia/Shanghai') AS timezone,
@@ -143,8 +144,9 @@ _CLOSED: Final = (
 _ONE: Final = _INCIDENT + " WHERE i.incident_id = %(incident_id)s AND " + _SEEN
 _SEVERAL: Final = _INCIDENT + " WHERE i.incident_id = ANY (%(incident_ids)s)"
 _ALERTS: Final = """
-    SELECT alert_id, code, priority, subject, coalesce(device.id, '#' || alert.device_no) AS device, state, onset_at,
-           opened_at, cleared_at, rule_version, historic, evidence
+    SELECT alert_id, code, priority, subject,
+           CASE WHEN alert.device_no = 0 THEN '' ELSE coalesce(device.id, '#' || alert.device_no) END AS device,
+           state, onset_at, opened_at, cleared_at, rule_version, historic, evidence
     FROM alert LEFT JOIN device ON device.device_no = alert.device_no AND upper_inf(device.recorded)
     WHERE incident_id = %(incident_id)s
     ORDER BY opened_at DESC, alert_id

@@ -88,6 +88,14 @@ def ringing(code: AlertCode, **evidence: Any) -> Ringing:
     )
 
 
+def test_of_a_whole_place_it_says_how_many_of_how_many() -> None:
+    evidence = {"lost": 18, "expected": 60, "usual_share": 0.02, "score_nats": 34.6, "threshold_nats": 14.0}
+    told = explain(replace(ringing(AlertCode.SITE_OUTAGE, **evidence), subject="dongqu", device="", wearer=""))
+    assert told.zh.startswith("dongqu 于 ")
+    assert told.zh.endswith("大量手环同时失联：60 个手环中 18 个（平时 2.0 %），证据 34.6，阈值 14。")
+    assert told.en.startswith("dongqu lost many of its bands at once at ")
+
+
 @pytest.mark.parametrize(
     ("code", "evidence", "zh", "en"),
     [

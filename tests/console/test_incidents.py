@@ -4,9 +4,10 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
-from schemas.alerts import AlertCode, Transition
+from schemas.alerts import NOBODY, AlertCode, Transition
 from tests.console.build import event, place, raise_alerts
 from tests.console.conftest import NOW, Console
 
@@ -163,3 +164,25 @@ def test_names_are_told_in_both_languages(console: Console) -> None:
         "latching": True,
     }
     assert names["close_causes"]["self_cleared"]["by_person"] is False
+
+
+def test_what_concerns_a_whole_org_names_no_wearer_and_says_what_is_lost(console: Console) -> None:
+    one = event(console.people, DONG, AlertCode.SITE_OUTAGE, NOW)
+    evidence = {"lost": 18, "expected": 60, "usual_share": 0.02, "score_nats": 34.6, "threshold_nats": 14.0,
+                "bands": ["band-0001", "band-0002"]}  # fmt: skip
+    raise_alerts(
+        console.database_url,
+        msgspec.structs.replace(
+            one, subject="dongqu", device="", wearer="", device_no=NOBODY, wearer_no=NOBODY, seq=None, evidence=evidence
+        ),
+    )
+    browser = console.sign_in("dong")
+    (incident,) = queue(browser)
+    assert (incident["wearer"], incident["wearer_name"], incident["org"]) == ("", "", "dongqu")
+    detail = browser.get(f"/api/incidents/{incident['incident_id']}").json()
+    (alert,) = detail["evidence"]
+    assert alert["device"] == ""
+    assert alert["evidence"]["bands"] == ["band-0001", "band-0002"]
+    assert "大量手环同时失联：60 个手环中 18 个" in alert["reason"]["zh"]
+    assert "lost many of its bands at once" in alert["reason"]["en"]
+    assert detail["track"] == []

@@ -14,13 +14,14 @@ from psycopg.types.json import Jsonb
 from rich.console import Console
 from typer.testing import CliRunner
 
-from schemas.alerts import AlertCode, AlertEvent
+from schemas.alerts import NOBODY, AlertCode, AlertEvent, Priority, Transition, alert_id
 from schemas.registry import ZoneKind
 from shouhuan.cases import Played
 from shouhuan.cli import app
 from shouhuan.explain import CannotExplain, Difference, Explanation, explained, show
 from simulator.kinds import Kind
 from simulator.scenario import Scenario, read_scenario
+from store.alerts import AlertWriter
 from store.connection import connect
 from store.retention import apply_retention
 from tests.shouhuan.live import Live, at_minutes, later, ms, walk
@@ -349,3 +350,18 @@ def test_every_alert_of_a_simulated_half_day_is_re_derived(live: Live) -> None:
     assert unlike == {}
     codes = {alert.code for alert in live.alerts}
     assert codes >= {AlertCode.ZONE_EXIT, AlertCode.ZONE_ENTER, AlertCode.DEVICE_STRAP, AlertCode.DEVICE_SILENCE}
+
+
+def test_an_alert_of_a_whole_place_is_no_matter_of_one_band_s_readings(live: Live) -> None:
+    code = AlertCode.SITE_OUTAGE
+    identity = alert_id("dongqu", "", code, "dongqu", 0)
+    event = AlertEvent(
+        alert_id=identity, transition=Transition.OPENED, code=code, priority=Priority.MEDIUM, subject="dongqu",
+        org="dongqu", device="", wearer="", device_no=NOBODY, wearer_no=NOBODY, onset_ms=0, at_ms=240_000, seq=None,
+        rule_version=1, historic=False, evidence={},
+    )  # fmt: skip
+    writer = AlertWriter(live.url)
+    writer.write([event])
+    writer.close()
+    with pytest.raises(CannotExplain, match="of a whole place, dongqu: no band's readings alone yield it again"):
+        explain(live, event)

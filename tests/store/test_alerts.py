@@ -8,7 +8,7 @@ import msgspec
 import psycopg
 import pytest
 
-from schemas.alerts import KINDS, AlertCode, AlertEvent, Priority, Transition, alert_id
+from schemas.alerts import KINDS, NOBODY, AlertCode, AlertEvent, Priority, Transition, alert_id
 from schemas.registry import Contact, Org, Registry
 from store.alerts import INCIDENT_CHANNEL, PAGE_CHANNEL, AlertWriter
 from store.errors import StoreUnavailable
@@ -322,3 +322,21 @@ def test_two_writers_opening_one_incident_at_once_agree_on_it(database_url: str)
     assert failures == []
     assert ask(database_url, "SELECT count(*) FROM incident") == [(39,)]
     assert ask(database_url, "SELECT DISTINCT count(*) FROM alert GROUP BY incident_id") == [(2,)]
+
+
+def outage_of(org: str, transition: Transition = OPENED, at: int = 0) -> AlertEvent:
+    """What concerns a whole org belongs to no wearer."""
+    code = AlertCode.SITE_OUTAGE
+    made = event(code, transition, at=at, wearer_no=NOBODY)
+    identity = alert_id(org, "", code, org, made.onset_ms)
+    return msgspec.structs.replace(made, alert_id=identity, org=org, subject=org, device="", wearer="", seq=None)
+
+
+def test_two_orgs_out_at_once_are_two_incidents_and_each_org_has_one(writer: AlertWriter, database_url: str) -> None:
+    writer.write([outage_of("dongqu"), outage_of("xiqu"), outage_of("dongqu")])
+    orgs = "SELECT org, count(*) FROM incident WHERE wearer_no = 0 AND state = 'open' GROUP BY 1 ORDER BY 1"
+    assert ask(database_url, orgs) == [("dongqu", 1), ("xiqu", 1)]
+    writer.write([outage_of("dongqu", Transition.CLEARED, at=30)])
+    assert ask(database_url, "SELECT org FROM alert JOIN incident USING (incident_id) WHERE alert.state = 'open'") == [
+        ("xiqu",)
+    ]

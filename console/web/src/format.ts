@@ -74,6 +74,11 @@ function isList(value: unknown): value is Evidence[] {
   return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "object" && one !== null);
 }
 
+/** Several names, such as those of bands. */
+function isNames(value: unknown): value is string[] {
+  return Array.isArray(value) && value.length > 0 && value.every((one) => typeof one === "string");
+}
+
 /** Names we do not know come last, as they came. */
 function place(name: string): number {
   return Math.min(order(`evidence.${name}`), Number.MAX_SAFE_INTEGER);
@@ -84,6 +89,7 @@ function evidenceValue(name: string, value: unknown, reader: Reader): string {
   if (value === null || value === undefined) return OPEN_ENDED.has(name) ? "—" : t("unknown");
   if (typeof value === "boolean") return t(value ? "yes" : "no");
   if (typeof value === "string") return isKey(`value.${value}`) ? t(`value.${value}` as "value.fix") : value;
+  if (isNames(value)) return value.join(reader.lang === "zh" ? "、" : ", ");
   if (Array.isArray(value)) return withUnit(name, value.join(" – "), t);
   if (typeof value !== "number") return JSON.stringify(value);
   if (name.endsWith("_ms")) return moment(value, reader);

@@ -131,6 +131,12 @@ export function wearerName(one: { wearer: string; wearer_name: string }): string
   return one.wearer_name || one.wearer;
 }
 
+/** Whom an incident concerns: a wearer, or, where a whole place is concerned, nobody. */
+export function concerns(incident: Incident, lang: Lang): string {
+  if (incident.wearer) return wearerName(incident);
+  return lang === "zh" ? incident.org_name : incident.org_name_en;
+}
+
 /** The name of a wearer whose id is known. */
 export function nameOf(id: string, wearers: readonly Wearer[]): string {
   const one = wearers.find(({ wearer }) => wearer === id);

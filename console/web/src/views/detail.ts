@@ -2,7 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 
 import { evidenceRows, moment, span, type EvidenceRow } from "../format";
 import { isKey } from "../i18n";
-import { codeName, incidentTitle, needsNote, wearerName } from "../state";
+import { codeName, concerns, incidentTitle, needsNote } from "../state";
 import type { Alert, IncidentDetail } from "../types";
 import { ageS, type View } from "./view";
 
@@ -25,8 +25,8 @@ export function detailView(page: View, incident: IncidentDetail): TemplateResult
         </p>
         <h2>${incident.codes.map((code) => codeName(code, state.names, lang)).join(lang === "zh" ? "；" : "; ")}</h2>
         <p class="person">
-          <b>${wearerName(incident)}</b>
-          <small>${incident.wearer} · ${org}${isKey(grade) ? ` · ${t(grade)}` : nothing}</small>
+          <b>${concerns(incident, lang)}</b>
+          <small>${incident.wearer ? `${incident.wearer} · ${org}` : incident.org}${isKey(grade) ? ` · ${t(grade)}` : nothing}</small>
           ${incident.minor ? html`<i>${t("minor")}</i>` : nothing}
         </p>
         ${times(incident, view)}
@@ -134,7 +134,9 @@ function alertView(alert: Alert, view: View): TemplateResult {
         ${alert.cleared_at ? html`<dt>${t("alert.ended")}</dt><dd>${at(alert.cleared_at)}</dd>` : nothing}
       </dl>
       ${rows(evidenceRows(alert.evidence, view))}
-      <p class="source">${t("alert.source", { device: alert.device, version: alert.rule_version })}</p>
+      <p class="source">
+        ${t(alert.device ? "alert.source" : "alert.source_site", { device: alert.device, version: alert.rule_version })}
+      </p>
     </article>
   `;
 }

@@ -1,6 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 
-import { incidentTitle, wearerName } from "../state";
+import { concerns, incidentTitle } from "../state";
 import { detailView } from "./detail";
 import { headerView } from "./header";
 import { queueView } from "./queue";
@@ -55,5 +55,5 @@ function mapView({ state, t, act }: View): TemplateResult {
 function spoken({ state, t, lang }: View): string {
   const newest = [...state.fresh].map((id) => state.open.get(id)).findLast((incident) => incident !== undefined);
   if (newest === undefined) return "";
-  return t("queue.new", { alert: incidentTitle(newest, state.names, lang), wearer: wearerName(newest) });
+  return t("queue.new", { alert: incidentTitle(newest, state.names, lang), wearer: concerns(newest, lang) });
 }

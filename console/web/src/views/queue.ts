@@ -3,7 +3,7 @@ import { repeat } from "lit-html/directives/repeat.js";
 
 import { MOST_INCIDENTS } from "../api";
 import { span } from "../format";
-import { incidentTitle, queue, wearerName } from "../state";
+import { concerns, incidentTitle, queue } from "../state";
 import type { Incident } from "../types";
 import { ageS, type View } from "./view";
 
@@ -47,7 +47,7 @@ function row(incident: Incident, view: View): TemplateResult {
           <span class="age">${span(ageS(incident.opened_at, state), view)}</span>
         </span>
         <span class="line">
-          <span class="who">${wearerName(incident)} <small>${org}</small></span>
+          <span class="who">${concerns(incident, lang)} <small>${incident.wearer ? org : nothing}</small></span>
           <span class="state">${t(`incident.state.${incident.state}`)}</span>
         </span>
         ${chips(incident, view)}
