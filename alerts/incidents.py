@@ -1,4 +1,4 @@
-"""Incidents: the thing an operator owns, one per wearer and cause, and the rules of its life.
+"""Incidents: the thing an operator owns, one per wearer (or site) and cause, and the rules of its life.
 
 open → acknowledged → closed with a cause. Acknowledging is not confirming. What was latched —
 an opened strap, a pressed help button — is never closed but by a person who wrote a note.

@@ -139,7 +139,7 @@ STATE_AFTER: Final[dict[Transition, AlertState]] = {
 
 
 NOBODY: Final = 0
-"""In place of the number of a wearer and a band: an alert that concerns a site."""
+"""In place of the number of a wearer and a band: an alert that concerns a site. The database gives it to nobody."""
 
 
 class AlertEvent(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,17 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from alerts.incidents import closes_itself, incident_id
-from schemas.alerts import KINDS, STATE_AFTER, AlertCode, AlertEvent, CloseCause, IncidentState, Priority, Transition
+from schemas.alerts import (
+    KINDS,
+    NOBODY,
+    STATE_AFTER,
+    AlertCode,
+    AlertEvent,
+    CloseCause,
+    IncidentState,
+    Priority,
+    Transition,
+)
 from store.connection import Connection, connect, scalar, translated
 
 INCIDENT_CHANNEL: Final = "shouhuan_incident"
@@ -25,10 +35,11 @@ _EVENT: Final = """
     VALUES (%(alert_id)s, %(transition)s, %(at)s, %(code)s, %(device_no)s, %(wearer_no)s, %(seq)s, %(evidence)s)
     ON CONFLICT DO NOTHING RETURNING true
 """
-# The row's lock keeps an operator's step and ours one after the other.
+# The row's lock keeps an operator's step and ours one after the other. Nobody's incident is its org's.
 _BY_CAUSE: Final = """
     SELECT incident_id, state, priority, historic FROM incident
-    WHERE wearer_no = %(wearer_no)s AND (wearer_no <> 0 OR org = %(org)s) AND cause = %(cause)s AND state <> 'closed'
+    WHERE wearer_no = %(wearer_no)s AND cause = %(cause)s AND state <> 'closed'
+      AND (CASE WHEN wearer_no = 0 THEN org ELSE '' END) = %(site)s
     FOR UPDATE
 """
 _BY_ALERT: Final = """
@@ -38,8 +49,8 @@ _BY_ALERT: Final = """
 _OPEN: Final = """
     INSERT INTO incident (incident_id, wearer_no, org, cause, priority, state, historic, opened_at, updated_at)
     VALUES (%(incident_id)s, %(wearer_no)s, %(org)s, %(cause)s, %(priority)s, 'open', %(historic)s, %(at)s, %(at)s)
-    ON CONFLICT (wearer_no, (CASE WHEN wearer_no = 0 THEN org ELSE '' END), cause) WHERE state <> 'closed' DO NOTHING
-    RETURNING incident_id
+    ON CONFLICT (wearer_no, cause, (CASE WHEN wearer_no = 0 THEN org ELSE '' END)) WHERE state <> 'closed'
+    DO NOTHING RETURNING incident_id
 """
 _JOIN: Final = """
     INSERT INTO alert (alert_id, incident_id, code, priority, subject, device_no, wearer_no, state, onset_at,
@@ -172,7 +183,7 @@ def _reopen(connection: Connection, event: AlertEvent, facts: Facts) -> None:
 
 
 def _join(connection: Connection, event: AlertEvent, facts: Facts, member: LiteralString) -> None:
-    """Let an alert become a member of the incident that its wearer has for its cause, or of a new one."""
+    """Let an alert become a member of the incident that its wearer or site has for its cause, or of a new one."""
     before = _hold(connection, _BY_CAUSE, facts)
     while before is None:
         identity = _free_id(connection, event)
@@ -224,10 +235,13 @@ def _hold(connection: Connection, query: LiteralString, facts: Facts) -> Standin
 
 
 def _free_id(connection: Connection, event: AlertEvent) -> UUID:
-    """The incident's id; one of its own for an alert whose onset opened an incident that has since been closed."""
+    """The incident's id; one of its own for an alert whose onset opened an incident that has since been closed.
+
+    An alert may come back more than once (a network that fails again and again), each time in an incident of its own.
+    """
     identity = incident_id(event.wearer_no, event.org, KINDS[event.code].cause, event.onset_ms)
     taken = scalar(connection, "SELECT true FROM incident WHERE incident_id = %s", (identity,))
-    return uuid5(identity, str(event.alert_id)) if taken else identity
+    return uuid5(identity, f"{event.alert_id}|{event.at_ms}") if taken else identity
 
 
 def _facts(event: AlertEvent) -> Facts:
@@ -240,6 +254,7 @@ def _facts(event: AlertEvent) -> Facts:
         "priority": int(event.priority),
         "subject": event.subject,
         "org": event.org,
+        "site": event.org if event.wearer_no == NOBODY else "",
         "device_no": event.device_no,
         "wearer_no": event.wearer_no,
         "onset": _time(event.onset_ms),

@@ -61,6 +61,16 @@ def event(
     )
 
 
+def outage(
+    org: str, transition: Transition = OPENED, *, onset: int = 0, at: int = 0, orgs: tuple[str, ...] = ()
+) -> AlertEvent:
+    """An outage of a site, which is nobody's; ``onset`` and ``at`` in minutes."""
+    code = AlertCode.SITE_OUTAGE
+    of_nobody = event(code, transition, onset=onset, at=at, wearer_no=NOBODY, evidence={"orgs": list(orgs) or [org]})
+    identity = alert_id(org, "", code, org, of_nobody.onset_ms)
+    return msgspec.structs.replace(of_nobody, alert_id=identity, subject=org, org=org, device="", wearer="", seq=None)
+
+
 def incidents(url: str) -> list[tuple[Any, ...]]:
     return ask(url, "SELECT cause, state, priority FROM incident ORDER BY opened_at, cause")
 
@@ -224,6 +234,37 @@ def test_an_alert_reopened_after_its_incident_closed_is_in_a_new_one_that_calls_
     ((state,),) = ask(database_url, "SELECT incident.state FROM alert JOIN incident USING (incident_id)")
     assert state == "open"
     assert len(ask(database_url, "SELECT 1 FROM page")) > pages > 0
+
+
+def test_an_alert_that_comes_and_goes_has_an_incident_each_time(writer: AlertWriter, database_url: str) -> None:
+    silence = AlertCode.DEVICE_SILENCE
+    for minute in (0, 2, 4):
+        begins = REOPENED if minute else OPENED
+        writer.write([event(silence, begins, at=minute), event(silence, RETRACTED, at=minute + 1)])
+    writer.write([event(silence, REOPENED, at=6)])
+    assert [state for _, state, _ in incidents(database_url)] == ["closed", "closed", "closed", "open"]
+
+
+def test_outages_of_two_orgs_are_two_incidents_and_each_ends_with_its_own(
+    writer: AlertWriter, database_url: str
+) -> None:
+    writer.write([outage("dongqu"), outage("xiqu", at=1), outage("dongqu", onset=5, at=6)])
+    query = "SELECT org, count(*) FROM incident JOIN alert USING (incident_id) GROUP BY incident_id ORDER BY 1"
+    assert ask(database_url, query) == [("dongqu", 2), ("xiqu", 1)]
+    writer.write([outage("xiqu", CLEARED, at=9)])
+    assert ask(database_url, "SELECT org, state FROM incident ORDER BY 1") == [("dongqu", "open"), ("xiqu", "closed")]
+
+
+WEARER_0 = "INSERT INTO wearer VALUES ('w-0', 0, 'dongqu', '', 'red', false, 1, '(,)', '[2026-11-01Z,)')"
+DEVICE_0 = "INSERT INTO device VALUES ('band-0', 0, 'dongqu', '', 1, '(,)', '[2026-11-01Z,)')"
+
+
+@pytest.mark.parametrize("nobody", [WEARER_0, DEVICE_0], ids=["wearer", "device"])
+def test_the_number_of_nobody_is_given_to_nobody(database_url: str, nobody: str) -> None:
+    first = "SELECT min_value FROM pg_sequences WHERE sequencename IN ('wearer_number', 'device_number')"
+    assert ask(database_url, first) == [(1,), (1,)]
+    with pytest.raises(psycopg.errors.CheckViolation, match="_is_some"):
+        ask(database_url, nobody)
 
 
 def test_late_knowledge_refutes_an_alert_that_had_ended(writer: AlertWriter, database_url: str) -> None:
