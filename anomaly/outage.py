@@ -1,154 +1,69 @@
 """``site.outage``: many bands of one place of work fall silent together. One incident, and no silences under it.
 
-Score: how unlikely it is that so many of an org's bands are silent by chance, ``n · KL(lost/n ‖ usual)`` nats, the
-Chernoff bound of the binomial tail (Hoeffding 1963); usual is the org's own share of lost bands over the last day.
-Threshold: ``least_nats``, and at least ``least_bands`` bands and ``least_share`` of all. It is decided from a census
-that each shard takes of its bands every ten seconds: who is expected to speak, and who has missed two readings. Where
-two orgs of one parent are lost together, the parent is.
+It is decided from the census of every shard (``anomaly.census``), org by org, by how unlikely so many lost bands are
+by chance (``anomaly.chance``: score, threshold, source). Where two orgs of one parent are lost in the same census,
+the parent is; orgs beside them that are not lost have no part in it.
 
 While an outage holds, silences of its bands are held back and listed under it; what is told before it was known is
-retracted. When four of five are back it ends, and who is still silent then is told. Tamper never passes here.
+retracted. When four of five are back, or after a day, it ends, and who is still silent then is told, with all that
+the silence has come to meanwhile (the law's marks). Nothing but silences passes here, tamper least of all.
 
-Evidence: bands lost and expected, the usual share, the score. It does not tell a failed cell from a failed broker, and
-an outage that cuts across orgs is seen only through their shares. Cost: nothing a reading; a few bytes a lost band.
+Evidence: bands lost and expected, the usual share, the score, the silences listed. It does not tell a failed cell
+from a failed broker, and an outage that cuts across orgs is seen only through their shares. Cost: nothing a reading;
+a few bytes a lost band.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import exp, log
-from typing import Any, Final, NamedTuple, Self
+from typing import Any, Final, Self
 from uuid import UUID
 
 import msgspec
-import numpy as np
-from numpy.typing import NDArray
 
+from anomaly.census import DAY_MS, LOST_WITHIN_MS, SLACK_MS, Census, Lost
+from anomaly.chance import OutageConfig, learned, nats, too_many
 from schemas.alerts import KINDS, NOBODY, STATE_AFTER, AlertCode, AlertEvent, AlertState, Transition, alert_id
-from schemas.judging import NEVER, Times, WearerRules
-from schemas.registry import FOREVER_MS
 
-CENSUS_EVERY_MS: Final = 10_000
-_DAY_MS: Final = 86_400_000
-_SLACK_MS: Final = 10 * 60_000
-"""A band that reports seldom had spoken so long before the network went at most."""
-_GROWN: Final = 1.1
-"""An outage is told anew when it has a tenth more bands."""
+_BEGINS: Final = {Transition.OPENED, Transition.REOPENED}
+_TELLS_EVERY_MS: Final = 60_000
+"""An outage that has changed is told anew so often at most: its silences begin over a minute or two."""
 _NAMED: Final = 200
 """Bands listed by name: a page of them; the number tells the rest."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutageConfig:
-    """When many are too many."""
-
-    least_nats: float = 14.0
-    """One in a million a look; looks of one minute depend on each other, so about once in years."""
-    least_bands: int = 5
-    """Fewer share a bus, a canteen or a lift by chance."""
-    least_share: float = 0.2
-    """Of an org's bands; below that its operators can call them one by one."""
-    lost_after: float = 2.5
-    """Reading intervals: two missed readings, one may be late."""
-    lost_within_ms: int = 30 * 60_000
-    """Who fell silent longer ago did so for reasons of their own."""
-    back_share: float = 0.8
-    """An outage is over when so many are back; the rest would be silent anyway."""
-    usual_ms: int = _DAY_MS
-    """Over which the usual share of lost bands is averaged."""
-    least_usual: float = 0.02
-    """Nobody's share is taken to be less: of 100 bands two are in a lift."""
-
-
-class Lost(NamedTuple):
-    """A band that has missed two readings: its org, and when we last heard of it."""
-
-    device: str
-    org: str
-    heard_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Orgs:
-    """The orgs of a shard's bands: their names, the number of each row's, and the org above each org there is.
-
-    >>> Orgs.of(("b", "a", "b"), {"a": None, "b": "a"}).names
-    ('a', 'b')
-    """
-
-    names: tuple[str, ...]
-    of_row: NDArray[np.intp]
-    parents: Mapping[str, str | None]
-
-    @classmethod
-    def of(cls, org: Sequence[str], parents: Mapping[str, str | None]) -> Self:
-        """Number the orgs of rows once, so that a census need not."""
-        names = tuple(sorted(set(org)))
-        number = {name: place for place, name in enumerate(names)}
-        return cls(names, np.array([number[name] for name in org], np.intp), parents)
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """How a shard's bands stand in contact at a moment: by org how many are expected to speak, and who is lost.
-
-    ``parents``: the org above each org.
-    """
-
-    shard: int
-    now_ms: int
-    version: int
-    expected: Mapping[str, int]
-    lost: tuple[Lost, ...]
-    parents: Mapping[str, str | None]
-
-
-def census(
-    shard: int,
-    wearers: WearerRules,
-    orgs: Orgs,
-    heard_ms: Times,
-    now_ms: int,
-    config: OutageConfig | None = None,
-) -> Census:
-    """Count a shard's bands; ``heard_ms``, one a row, is when each was last heard. Long lost ones are not expected."""
-    config = config or OutageConfig()
-    silent_ms = np.where(heard_ms == NEVER, FOREVER_MS, now_ms - heard_ms)
-    lost = silent_ms > config.lost_after * wearers.interval_ms
-    recent = ~lost | (silent_ms <= config.lost_within_ms)
-    count = np.bincount(orgs.of_row[recent], minlength=len(orgs.names))
-    return Census(
-        shard=shard,
-        now_ms=now_ms,
-        version=wearers.version,
-        expected={org: n for org, n in zip(orgs.names, count.tolist(), strict=True) if n},
-        lost=tuple(
-            Lost(wearers.device[row], wearers.org[row], int(heard_ms[row]))
-            for row in np.flatnonzero(lost & (silent_ms <= _DAY_MS))
-        ),
-        parents=orgs.parents,
-    )
-
-
-_BEGINS: Final = {Transition.OPENED, Transition.REOPENED}
-
-
 class Outage(msgspec.Struct):
-    """One that holds: where, since when, which bands, and which of their silences are held back."""
+    """One that holds: the site and its orgs that are lost, since when, of how many bands which (when last heard).
+
+    ``silences``: bands whose silence was held back, and since when each is silent. ``told``: how many bands and
+    silences people know of, and ``told_ms`` since when.
+    """
 
     org: str
     onset_ms: int
     bands: dict[str, int]
-    listed: int = 0
+    orgs: list[str] = []
+    expected: int = 0
+    silences: dict[str, int] = {}
     told: int = 0
+    told_ms: int = 0
 
     def began_before(self, since_ms: int) -> bool:
         """Whether a band that has been silent since then may be silent for this."""
-        return since_ms >= self.onset_ms - _SLACK_MS
+        return since_ms >= self.onset_ms - SLACK_MS
+
+    def explains(self, device: str, since_ms: int) -> bool:
+        """Whether it explains a band's silence."""
+        return device in self.bands and self.began_before(since_ms)
+
+    @property
+    def size(self) -> int:
+        """What there is to tell of it: bands and silences."""
+        return len(self.bands) + len(self.silences)
 
 
 class Silent(msgspec.Struct):
-    """A silence that has not ended: how it opened, whether people were told, and in which outage it is held back."""
+    """A silence that holds: how it would be told now, whether people were, and by which site's outage it is held."""
 
     opened: AlertEvent
     told: bool
@@ -193,18 +108,14 @@ class Outages:
 
     def hear(self, event: AlertEvent) -> list[AlertEvent]:
         """What people are told of a silence: all of it, or nothing while it is part of an outage."""
-        known = self.memory.silent.get(event.alert_id)
         if event.transition in _BEGINS:
-            outage = self._outage_of(event.device, event.onset_ms)
-            told = outage is None or (known is not None and known.told)
-            self.memory.silent[event.alert_id] = Silent(event, told, outage.org if outage else None)
-            if outage is None:
-                return [event]
-            outage.listed += 1
-            return []
+            return self._hear_begin(event)
+        known = self.memory.silent.get(event.alert_id)
         if known is None:
             return [event]
-        if STATE_AFTER[event.transition] is not AlertState.OPEN:
+        if STATE_AFTER[event.transition] is AlertState.OPEN:
+            known.opened = _grown(known.opened, event)
+        else:
             del self.memory.silent[event.alert_id]
         return [] if known.held_by else [event]
 
@@ -217,13 +128,18 @@ class Outages:
         since_ms, self.memory.looked_ms = now_ms - self.memory.looked_ms, now_ms
         lost = {band.device: band for one in self.latest.values() for band in one.lost}
         events = [event for outage in list(self.memory.open.values()) for event in self._go_on(outage, lost, now_ms)]
-        recent_ms = now_ms - self.config.lost_within_ms
-        free = [
-            band
-            for band in lost.values()
-            if band.heard_ms >= recent_ms and self._outage_of(band.device, band.heard_ms) is None
-        ]
+        recent = (band for band in lost.values() if band.heard_ms >= now_ms - LOST_WITHIN_MS)
+        free = [band for band in recent if self._outage_of(band.device, band.heard_ms) is None]
         return events + self._begin(free, now_ms, since_ms)
+
+    def _hear_begin(self, event: AlertEvent) -> list[AlertEvent]:
+        outage = self._outage_of(event.device, event.onset_ms)
+        known_to_people = outage is None or event.transition is Transition.REOPENED
+        self.memory.silent[event.alert_id] = silent = Silent(event, known_to_people)
+        if outage is None:
+            return [event]
+        _list(silent, outage)
+        return []
 
     def _begin(self, free: Sequence[Lost], now_ms: int, since_ms: int) -> list[AlertEvent]:
         expected: defaultdict[str, int] = defaultdict(int)
@@ -233,81 +149,68 @@ class Outages:
         by_org: defaultdict[str, list[Lost]] = defaultdict(list)
         for band in free:
             by_org[band.org].append(band)
-        lost_orgs = [org for org in expected if self._is_outage(len(by_org[org]), expected[org], self._usual(org))]
-        for org in expected.keys() - set(lost_orgs):
-            self._learn(org, len(by_org[org]) / expected[org], since_ms)
-        return [event for site in self._sites(lost_orgs) for event in self._open(site, by_org, expected, now_ms)]
-
-    def _is_outage(self, lost: int, expected: int, usual: float) -> bool:
-        if lost < self.config.least_bands or lost < self.config.least_share * expected:
-            return False
-        return nats(lost, expected, usual) >= self.config.least_nats
+        out = [org for org in expected if too_many(self.config, len(by_org[org]), expected[org], self._usual(org))]
+        for org in expected.keys() - set(out):
+            share = len(by_org[org]) / expected[org]
+            self.memory.usual[org] = learned(self.config, self._usual(org), share, since_ms)
+        return [event for site in self._sites(out) for event in self._open(site, by_org, expected, now_ms)]
 
     def _usual(self, org: str) -> float:
-        return max(self.memory.usual.get(org, 0.0), self.config.least_usual)
+        return self.memory.usual.get(org, self.config.least_usual)
 
-    def _learn(self, org: str, share: float, since_ms: int) -> None:
-        weight = 1.0 - exp(-min(since_ms, CENSUS_EVERY_MS * 60) / self.config.usual_ms)
-        before = self.memory.usual.get(org, self.config.least_usual)
-        self.memory.usual[org] = before + weight * (share - before)
-
-    def _sites(self, orgs: Sequence[str]) -> list[tuple[str, list[str]]]:
+    def _sites(self, out: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Lost orgs as sites: those of one parent that are lost together are their parent."""
         together: defaultdict[str | None, list[str]] = defaultdict(list)
-        for org in sorted(orgs):
+        for org in sorted(out):
             together[self._known.parents.get(org)].append(org)
         return [
             site
-            for parent, lost in together.items()
-            for site in ([(parent, lost)] if parent is not None and len(lost) > 1 else [(org, [org]) for org in lost])
+            for parent, orgs in together.items()
+            for site in ([(parent, orgs)] if parent is not None and len(orgs) > 1 else [(org, [org]) for org in orgs])
         ]
 
     def _open(
         self, site: tuple[str, list[str]], by_org: Mapping[str, list[Lost]], expected: Mapping[str, int], now_ms: int
     ) -> list[AlertEvent]:
         name, orgs = site
-        bands = [band for org in orgs for band in by_org[org]]
-        outage = Outage(name, min(band.heard_ms for band in bands), {band.device: band.heard_ms for band in bands})
-        self.memory.open[name] = outage
+        bands = {band.device: band.heard_ms for org in orgs for band in by_org[org]}
         of = sum(expected[org] for org in orgs)
-        usual = sum(self._usual(org) * expected[org] for org in orgs) / of
+        outage = self.memory.open[name] = Outage(name, min(bands.values()), bands, orgs, of)
+        usual = sum(max(self._usual(org), self.config.least_usual) * expected[org] for org in orgs) / of
         evidence = {
-            "expected": of,
             "share": round(len(bands) / of, 3),
             "usual_share": round(usual, 3),
             "score_nats": round(nats(len(bands), of, usual), 1),
             "threshold_nats": self.config.least_nats,
             "orgs": orgs,
         }
-        outage.told = len(bands)
-        return [self._event(outage, Transition.OPENED, now_ms, evidence), *self._hold_back(outage, now_ms)]
+        refuted = self._hold_back(outage, now_ms)
+        return [self._told(outage, Transition.OPENED, now_ms, evidence), *refuted]
+
+    def _go_on(self, outage: Outage, lost: Mapping[str, Lost], now_ms: int) -> list[AlertEvent]:
+        """Who joined, who is back; and the end, when most are or a day has passed."""
+        for band in lost.values():
+            if band.org in outage.orgs and outage.began_before(band.heard_ms):
+                outage.bands.setdefault(band.device, band.heard_ms)
+        silent, bands = len(outage.bands.keys() & lost.keys()), len(outage.bands)
+        if bands - silent >= self.config.back_share * bands or now_ms >= outage.onset_ms + DAY_MS:
+            del self.memory.open[outage.org]
+            ended = self._told(outage, Transition.CLEARED, now_ms, {"still_silent": silent})
+            return [ended, *self._release(outage.org, now_ms)]
+        refuted = self._hold_back(outage, now_ms)
+        if outage.size == outage.told or now_ms < outage.told_ms + _TELLS_EVERY_MS:
+            return refuted
+        return [self._told(outage, Transition.UPDATED, now_ms, {}), *refuted]
 
     def _hold_back(self, outage: Outage, now_ms: int) -> list[AlertEvent]:
         """Silences that people were told of before it was clear what they are part of."""
-        told: list[AlertEvent] = []
+        refuted: list[AlertEvent] = []
         for silent in self.memory.silent.values():
             opened = silent.opened
-            if silent.held_by is None and opened.device in outage.bands and outage.began_before(opened.onset_ms):
-                silent.held_by = outage.org
-                outage.listed += 1
-                told.append(_changed(opened, Transition.RETRACTED, now_ms, {"part_of_outage": outage.org}))
-        return told
-
-    def _go_on(self, outage: Outage, lost: Mapping[str, Lost], now_ms: int) -> list[AlertEvent]:
-        """Who joined, who is back; and the end, when most are."""
-        for band in lost.values():
-            here = outage.org in {band.org, self._known.parents.get(band.org)}
-            if here and outage.began_before(band.heard_ms):
-                outage.bands.setdefault(band.device, band.heard_ms)
-        gone = len(outage.bands.keys() & lost.keys())
-        if gone <= (1.0 - self.config.back_share) * len(outage.bands):
-            del self.memory.open[outage.org]
-            ended = self._event(outage, Transition.CLEARED, now_ms, {"still_silent": gone})
-            return [ended, *self._release(outage.org, now_ms)]
-        if len(outage.bands) <= outage.told * _GROWN:
-            return self._hold_back(outage, now_ms)
-        outage.told = len(outage.bands)
-        return [self._event(outage, Transition.UPDATED, now_ms, {}), *self._hold_back(outage, now_ms)]
+            if silent.held_by is None and outage.explains(opened.device, opened.onset_ms):
+                _list(silent, outage)
+                refuted.append(_changed(opened, Transition.RETRACTED, now_ms, {"part_of_outage": outage.org}))
+        return refuted
 
     def _release(self, org: str, now_ms: int) -> list[AlertEvent]:
         told = []
@@ -325,13 +228,11 @@ class Outages:
 
     def _outage_of(self, device: str, since_ms: int) -> Outage | None:
         """The outage that explains a band's silence."""
-        for outage in self.memory.open.values():
-            if device in outage.bands and outage.began_before(since_ms):
-                return outage
-        return None
+        return next((outage for outage in self.memory.open.values() if outage.explains(device, since_ms)), None)
 
-    def _event(self, outage: Outage, transition: Transition, now_ms: int, evidence: dict[str, Any]) -> AlertEvent:
-        code = AlertCode.SITE_OUTAGE
+    def _told(self, outage: Outage, transition: Transition, now_ms: int, evidence: dict[str, Any]) -> AlertEvent:
+        outage.told, outage.told_ms = outage.size, now_ms
+        code, silences = AlertCode.SITE_OUTAGE, sorted(outage.silences.items())
         return AlertEvent(
             alert_id=alert_id(outage.org, "", code, outage.org, outage.onset_ms),
             transition=transition,
@@ -350,25 +251,25 @@ class Outages:
             historic=False,
             evidence={
                 "lost": len(outage.bands),
-                "silences_listed": outage.listed,
+                "expected": max(outage.expected, len(outage.bands)),
                 "bands": sorted(outage.bands)[:_NAMED],
+                "silences_listed": len(silences),
+                "silences": [{"device": device, "since_ms": since_ms} for device, since_ms in silences[:_NAMED]],
             }
             | evidence,
         )
 
 
-def nats(lost: int, expected: int, usual: float) -> float:
-    """How unlikely so many are by chance: the exponent of the Chernoff bound, 0 where there are no more than usual.
+def _list(silent: Silent, outage: Outage) -> None:
+    """Hold a silence back: it is told as part of the outage."""
+    silent.held_by = outage.org
+    outage.silences[silent.opened.device] = silent.opened.onset_ms
 
-    >>> round(nats(18, 60, 0.02), 1), nats(1, 60, 0.02)
-    (34.6, 0.0)
-    """
-    share = lost / expected
-    if share <= usual:
-        return 0.0
-    if share >= 1.0:
-        return -expected * log(usual)
-    return expected * (share * log(share / usual) + (1.0 - share) * log((1.0 - share) / (1.0 - usual)))
+
+def _grown(opened: AlertEvent, event: AlertEvent) -> AlertEvent:
+    """The event that opens an alert, had it come only now."""
+    priority, evidence = max(opened.priority, event.priority), opened.evidence | event.evidence
+    return msgspec.structs.replace(opened, priority=priority, evidence=evidence)
 
 
 def _changed(event: AlertEvent, transition: Transition, at_ms: int, why: dict[str, Any]) -> AlertEvent:

@@ -11,7 +11,9 @@ import msgspec
 import numpy as np
 
 from alerts.ledger import AlertRecord, Ledger
-from anomaly.outage import Census, OutageConfig, Outages
+from anomaly.census import Census
+from anomaly.chance import OutageConfig
+from anomaly.outage import Outages
 from evaluation.matching import CLOSES_AFTER_S
 from evaluation.outcome import Found
 from flows.judge import HISTORIC_AFTER_MS, Judge

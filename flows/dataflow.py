@@ -14,7 +14,7 @@ from bytewax.inputs import Source
 from bytewax.operators import KeyedStream, StatefulBatchLogic
 from bytewax.outputs import Sink
 
-from anomaly.outage import CENSUS_EVERY_MS, Census
+from anomaly.census import CENSUS_EVERY_MS, Census
 from flows.commands import Prompter, Sampler
 from flows.judge import Judge
 from flows.rules import SHARDS, ShardRules

@@ -12,13 +12,13 @@ import msgspec
 import numpy as np
 
 from anomaly.battery import Battery
+from anomaly.census import Census, census
 from anomaly.fall import Fall
 from anomaly.heart_rate import HeartRate
 from anomaly.latch import Latch
 from anomaly.nights import Nights
 from anomaly.no_fix import NoFix
 from anomaly.off_body import OffBody
-from anomaly.outage import Census, census
 from anomaly.silence import Silence
 from anomaly.spo2 import Oxygen
 from anomaly.spoof import Spoof

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from anomaly.outage import Orgs
+from anomaly.census import Orgs
 from geo.demands import Away, Demands, Pair
 from schemas.judging import WearerRules
 from schemas.registry import (

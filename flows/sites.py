@@ -4,7 +4,9 @@ from typing import Any, Final
 
 from bytewax.operators import StatefulBatchLogic
 
-from anomaly.outage import Census, OutageConfig, Outages
+from anomaly.census import Census
+from anomaly.chance import OutageConfig
+from anomaly.outage import Outages
 from flows.rules import SHARDS
 from schemas.alerts import AlertCode, AlertEvent
 
@@ -13,7 +15,11 @@ KEY: Final = "sites"
 
 
 def concerns_sites(judged: object) -> bool:
-    """Whether something that a shard says is told to people only with the others' silences in view."""
+    """Whether something that a shard says is told to people only with the others' silences in view.
+
+    >>> concerns_sites(Census(0, 0, 1, {}, (), {})), concerns_sites("a command")
+    (True, False)
+    """
     return isinstance(judged, Census) or (isinstance(judged, AlertEvent) and judged.code is AlertCode.DEVICE_SILENCE)
 
 
@@ -21,8 +27,7 @@ class SitesLogic(StatefulBatchLogic[Census | AlertEvent, AlertEvent, dict[str, A
     """The sites in the dataflow."""
 
     def __init__(self, resume_state: dict[str, Any] | None) -> None:
-        config = OutageConfig()
-        self._outages = Outages.restore(resume_state, config, SHARDS) if resume_state else Outages(config, SHARDS)
+        self._outages = Outages.restore(resume_state or {}, OutageConfig(), SHARDS)
 
     def on_batch(self, values: list[Census | AlertEvent]) -> tuple[list[AlertEvent], bool]:
         """Take what came, in order."""

@@ -22,8 +22,8 @@ PRIORITY_NAMES: Final[dict[Priority, dict[str, str]]] = {
 TITLES: Final = {"zh": "【{priority}】{alert}", "en": "[{priority}] {alert}"}
 _KINDS_BY_CODE: Final[dict[str, AlertKind]] = {code.value: kind for code, kind in KINDS.items()}
 INCIDENT_NAMES: Final = {"zh": "事件", "en": "incident"}
-WEARERS: Final = {"zh": "对象编号：{wearer}\n", "en": "Wearer: {wearer}\n"}
-"""Said first, where an incident concerns one."""
+WHOM: Final = {"zh": "对象编号：{wearer}\n", "en": "Wearer: {wearer}\n"}
+"""The first line, where there is a wearer: an incident of a site has none."""
 BODIES: Final = {
     "zh": "机构：{org}\n时间：{time}\n事件：{incident}\n详情：{link}",
     "en": "Organisation: {org}\nTime: {time}\nIncident: {incident}\nDetails: {link}",
@@ -43,8 +43,8 @@ def compose(page: ClaimedPage, console_url: str) -> Message:
     language = page.language if page.language in TITLES else DEFAULT_LANGUAGE
     priority = Priority(page.priority)
     title = TITLES[language].format(priority=PRIORITY_NAMES[priority][language], alert=_alert_name(page.code, language))
-    who = WEARERS[language].format(wearer=page.wearer) if page.wearer else ""
-    body = who + BODIES[language].format(
+    whom = "" if page.wearer is None else WHOM[language].format(wearer=page.wearer)
+    body = whom + BODIES[language].format(
         org=_org_name(page, language),
         time=_local_time(page),
         incident=page.incident_id,

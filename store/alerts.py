@@ -86,7 +86,7 @@ _CLOSE: Final = """
 """
 _PAGE: Final = """
     WITH RECURSIVE above AS (
-        SELECT id, parent FROM org WHERE id = %(org)s AND upper_inf(recorded)
+        SELECT id, parent FROM org WHERE id = ANY (%(orgs)s) AND upper_inf(recorded)
         UNION
         SELECT org.id, org.parent FROM org JOIN above ON org.id = above.parent WHERE upper_inf(org.recorded)
     )
@@ -254,6 +254,7 @@ def _facts(event: AlertEvent) -> Facts:
         "priority": int(event.priority),
         "subject": event.subject,
         "org": event.org,
+        "orgs": [event.org, *_lost_orgs(event)],
         "site": event.org if event.wearer_no == NOBODY else "",
         "device_no": event.device_no,
         "wearer_no": event.wearer_no,
@@ -269,6 +270,11 @@ def _facts(event: AlertEvent) -> Facts:
         "system": SYSTEM,
         "close_cause": CloseCause.SELF_CLEARED.value,
     }
+
+
+def _lost_orgs(event: AlertEvent) -> Sequence[str]:
+    """The orgs below a site that are lost: their people are called, too, for their silences are told nowhere else."""
+    return event.evidence.get("orgs", ()) if event.wearer_no == NOBODY else ()
 
 
 def _time(time_ms: int) -> datetime:

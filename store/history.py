@@ -45,6 +45,7 @@ class StoredAlert:
     """An alert as it opened, and how it stands; ``evidence`` is that of its opening event.
 
     ``ingest_at`` is when the deciding reading reached us: None where a tick decided, or the reading is gone.
+    ``device`` and ``wearer`` are empty for an alert of a site.
     """
 
     alert_id: UUID
@@ -52,6 +53,8 @@ class StoredAlert:
     subject: str
     state: str
     org: str
+    org_name: str
+    org_name_en: str
     timezone: str
     device: str
     wearer: str
@@ -93,7 +96,9 @@ class TimedRelease(NamedTuple):
 # Evidence grows with updates: the verdict to re-derive is the one that opened the alert. It may have been decided at
 # the time of a fix, which lies before that of the reading that brought it.
 _ALERT: Final = """
-    SELECT a.alert_id, a.code, a.subject, a.state, i.org, coalesce(o.timezone, 'Asia/Shanghai') AS timezone,
+    SELECT a.alert_id, a.code, a.subject, a.state, i.org, coalesce(o.name, i.org) AS org_name,
+           coalesce(nullif(o.name_en, ''), o.name, i.org) AS org_name_en,
+           coalesce(o.timezone, 'Asia/Shanghai') AS timezone,
            CASE WHEN a.device_no = 0 THEN '' ELSE coalesce(d.id, '#' || a.device_no) END AS device,
            CASE WHEN a.wearer_no = 0 THEN '' ELSE coalesce(w.id, '#' || a.wearer_no) END AS wearer,
            a.device_no, a.wearer_no, a.onset_at, a.opened_at, a.seq, a.rule_version,
@@ -188,7 +193,10 @@ def journal_batches(connection: Connection) -> Iterator[Readings]:
 
 
 def confirmed_alerts(connection: Connection) -> list[Confirmed]:
-    """What people said had truly happened, when they closed incidents; ends with the alert, or with its incident."""
+    """What people said had truly happened, when they closed incidents; ends with the alert, or with its incident.
+
+    What happened to a site happened to each of its bands that the evidence names.
+    """
     causes = sorted(cause.value for cause in CAME_TRUE)
     return [
         Confirmed(device, AlertCode(code), *times) for device, code, *times in connection.execute(_CONFIRMED, (causes,))
@@ -248,11 +256,13 @@ def _column(column: str, reading: str) -> sql.Composed:
 
 _READINGS: Final = _readings()
 _CONFIRMED: Final = """
-    SELECT d.id, a.code, round(extract(epoch FROM a.onset_at) * 1000)::bigint,
+    SELECT coalesce(d.id, band), a.code, round(extract(epoch FROM a.onset_at) * 1000)::bigint,
            round(extract(epoch FROM coalesce(a.cleared_at, i.closed_at)) * 1000)::bigint
     FROM alert a JOIN incident i USING (incident_id)
-    JOIN device d ON d.device_no = a.device_no AND upper_inf(d.recorded)
-    WHERE i.close_cause = ANY(%s) AND a.state <> 'retracted' ORDER BY a.onset_at
+    LEFT JOIN device d ON d.device_no = a.device_no AND upper_inf(d.recorded)
+    LEFT JOIN LATERAL jsonb_array_elements_text(a.evidence -> 'bands') AS band ON a.device_no = 0
+    WHERE i.close_cause = ANY(%s) AND a.state <> 'retracted' AND coalesce(d.id, band) IS NOT NULL
+    ORDER BY a.onset_at, band
 """
 _BELIEVED: Final = sql.SQL("version <= %(version)s AND (upper_inf(recorded) OR upper(recorded) > %(moment)s)")
 _REGISTRY_AS_OF: Final = document(_BELIEVED, sql.SQL("%(version)s::bigint"))

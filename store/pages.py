@@ -24,8 +24,8 @@ class PageState(StrEnum):
 class ClaimedPage(NamedTuple):
     """One attempt at one page, and all that a message about it may say.
 
-    It carries no name and no position, so no message can. ``url`` is None where the contact is
-    no longer in the registry; ``org_name`` and ``timezone`` are None where the org is not.
+    It carries no name and no position, so no message can. ``wearer`` is None for an incident of a site,
+    ``url`` where the contact is no longer in the registry, ``org_name`` and ``timezone`` where the org is not;
     ``code`` is that of the incident's gravest alert, None while it has none.
     """
 
@@ -35,7 +35,7 @@ class ClaimedPage(NamedTuple):
     incident_state: str
     priority: int
     opened_at: datetime
-    wearer: str
+    wearer: str | None
     code: str | None
     org: str
     org_name: str | None
@@ -64,7 +64,7 @@ _START: Final = """
 _FACTS: Final = """
     SELECT page.page_no, page.attempts AS attempt, incident.incident_id, incident.state AS incident_state,
            incident.priority, incident.opened_at,
-           CASE WHEN incident.wearer_no = 0 THEN '' ELSE coalesce(wearer.id, '#' || incident.wearer_no) END AS wearer,
+           CASE WHEN incident.wearer_no <> 0 THEN coalesce(wearer.id, '#' || incident.wearer_no) END AS wearer,
            (SELECT code FROM alert WHERE alert.incident_id = incident.incident_id AND alert.state <> 'retracted'
             ORDER BY alert.priority DESC, alert.opened_at DESC LIMIT 1) AS code,
            incident.org, org.name AS org_name, org.name_en AS org_name_en, org.timezone,

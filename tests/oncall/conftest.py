@@ -83,18 +83,18 @@ class Roster:
     def contact(self, url: str, contact: str = "duty", language: str = "zh") -> None:
         self._insert("contact", id=contact, org="dongqu", name="值班", url=url, language=language, min_priority="high")
 
-    def incident(self, code: str = "device.strap", priority: int = 4) -> UUID:
+    def incident(self, code: str = "device.strap", priority: int = 4, wearer_no: int = 7) -> UUID:
         incident_id = uuid4()
         self._sql.execute(
             "INSERT INTO incident (incident_id, wearer_no, org, cause, priority, state, historic,"
-            " opened_at, updated_at) VALUES (%s, 7, 'dongqu', %s, %s, 'open', false, %s, %s)",
-            (incident_id, str(incident_id), priority, START, START),
+            " opened_at, updated_at) VALUES (%s, %s, 'dongqu', %s, %s, 'open', false, %s, %s)",
+            (incident_id, wearer_no, str(incident_id), priority, START, START),
         )
         self._sql.execute(
             "INSERT INTO alert (alert_id, incident_id, code, priority, subject, device_no, wearer_no, state, onset_at,"
             " opened_at, seq, rule_version, historic, evidence)"
-            " VALUES (%s, %s, %s, %s, '', 1, 7, 'open', %s, %s, 1, 1, false, %s)",
-            (uuid4(), incident_id, code, priority, START, START, '{"lat": 26.58234, "lon": 101.71456}'),
+            " VALUES (%s, %s, %s, %s, '', 1, %s, 'open', %s, %s, 1, 1, false, %s)",
+            (uuid4(), incident_id, code, priority, wearer_no, START, START, '{"lat": 26.58234, "lon": 101.71456}'),
         )
         return incident_id
 

@@ -47,6 +47,23 @@ def test_a_due_page_reaches_its_webhook_with_all_an_operator_needs(
     ]
 
 
+@pytest.mark.parametrize(
+    ("language", "title", "org", "time"),
+    [("zh", "【中】区域中断", "机构：东区", "时间"), ("en", "[MEDIUM] area outage", "Organisation: East", "Time")],
+)
+def test_a_message_about_a_site_speaks_of_its_org_and_of_no_wearer(
+    roster: Roster, webhook: Webhook, dispatcher: MakeDispatcher, language: str, title: str, org: str, time: str
+) -> None:
+    roster.contact(webhook.url(), language=language)
+    roster.page(incident_id=roster.incident("site.outage", 2, wearer_no=0))
+    dispatcher().run_once()
+    [payload] = webhook.received
+    assert payload["title"] == title
+    first, second, *_ = payload["message"].splitlines()
+    assert (first, second[: len(time)]) == (org, time)
+    assert "#0" not in payload["message"]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 def test_no_message_names_the_wearer_or_a_place(
     roster: Roster, webhook: Webhook, dispatcher: MakeDispatcher, language: str

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from schemas.alerts import AlertCode, AlertEvent, Priority, Transition, alert_id
+from schemas.alerts import NOBODY, AlertCode, AlertEvent, Priority, Transition, alert_id
 from schemas.readings import Readings
 from schemas.registry import AlertRule
 from shouhuan.cli import app
@@ -84,6 +85,18 @@ def test_what_people_confirmed_is_no_false_alarm(stored: str) -> None:
         ]
     result = CliRunner().invoke(app, ["calibrate"])
     assert "1.000" in result.output, result.output
+
+
+def test_an_outage_that_people_confirmed_was_true_of_each_of_its_bands(stored: str) -> None:
+    code, nobody = AlertCode.SITE_OUTAGE, {"device": "", "wearer": "", "device_no": NOBODY, "wearer_no": NOBODY}
+    outage = msgspec.structs.replace(silence(START_MS, Transition.OPENED), code=code, subject="dongqu", **nobody)
+    outage = msgspec.structs.replace(outage, evidence={"bands": ["band-1", "band-2"]})
+    writer = AlertWriter(stored)
+    writer.write([outage])
+    writer.close()
+    with connect(stored, autocommit=True) as connection:
+        connection.execute("UPDATE incident SET state = 'closed', closed_at = now(), close_cause = 'confirmed'")
+        assert [(one.device, one.code) for one in confirmed_alerts(connection)] == [("band-1", code), ("band-2", code)]
 
 
 def silence(onset_ms: int, transition: Transition) -> AlertEvent:

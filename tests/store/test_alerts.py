@@ -255,6 +255,15 @@ def test_outages_of_two_orgs_are_two_incidents_and_each_ends_with_its_own(
     assert ask(database_url, "SELECT org, state FROM incident ORDER BY 1") == [("dongqu", "open"), ("xiqu", "closed")]
 
 
+def test_the_people_of_every_org_that_is_lost_are_called_once(
+    writer: AlertWriter, database_url: str, contacts: None
+) -> None:
+    writer.write([outage("city", orgs=("dongqu", "xiqu"))])
+    assert paged(database_url) == ["care", "district-low", "elsewhere"]
+    writer.write([outage("dongqu", at=1)])
+    assert paged(database_url) == ["care", "care", "district-low", "district-low", "elsewhere"]
+
+
 WEARER_0 = "INSERT INTO wearer VALUES ('w-0', 0, 'dongqu', '', 'red', false, 1, '(,)', '[2026-11-01Z,)')"
 DEVICE_0 = "INSERT INTO device VALUES ('band-0', 0, 'dongqu', '', 1, '(,)', '[2026-11-01Z,)')"
 
