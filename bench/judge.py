@@ -1,8 +1,8 @@
 """How many readings a second does one core judge, all detectors, five zones a wearer, and what does a wearer cost?
 
 Processor time; every reading has a position that wanders, a pulse, a temperature, steps and the band's status, and
-each wearer reports once in a step, as in a minute of a live fleet. The first quarter of an hour is not timed: until then
-the judge waits for what every band may have said before it was first heard.
+each wearer reports once in a step, as in a minute of a live fleet. The first quarter of an hour is not timed: the
+judge still waits for what every band may have said before it was first heard.
 """
 
 import time
