@@ -20,7 +20,7 @@ from schemas.alerts import (
     Priority,
     Transition,
 )
-from store.connection import Connection, connect, scalar, translated
+from store.connection import Connection, Link, scalar
 
 INCIDENT_CHANNEL: Final = "shouhuan_incident"
 PAGE_CHANNEL: Final = "shouhuan_page"
@@ -106,8 +106,7 @@ class AlertWriter:
     """
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
+        self._link = Link(url)
 
     def write(self, events: Sequence[AlertEvent]) -> list[AlertEvent]:
         """Make events durable in one transaction, and return those that were new.
@@ -115,17 +114,12 @@ class AlertWriter:
         Listeners of ``shouhuan_incident`` hear of each new event once it is committed, those of
         ``shouhuan_page`` that there are pages. Raises ``StoreUnavailable`` or ``StoreError``.
         """
-        with translated(self._url):
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._url)
-            with self._connection.transaction():
-                return [event for event in events if _write(self._connection, event)]
+        with self._link.transaction() as connection:
+            return [event for event in events if _write(connection, event)]
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._link.close()
 
 
 class Standing(NamedTuple):

@@ -1,8 +1,7 @@
 """Commands to bands made durable: the outbox from which they leave, and what the bands answered."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -14,7 +13,7 @@ from psycopg.types.json import Jsonb
 from schemas.commands import CommandDrop, DeviceCommand, HeardAck
 from schemas.topics import Channel, Topic
 from schemas.wire import Command, CommandAck, to_builtins
-from store.connection import Connection, connect, scalar, translated
+from store.connection import Connection, Link, scalar
 from store.dead_letters import storable
 
 _NAMED: Final = {"id", "type"}
@@ -65,35 +64,34 @@ class CommandLog:
     """
 
     def __init__(self, url: str, sender: str) -> None:
-        self._url = url
         self._sender = sender
-        self._connection: Connection | None = None
+        self._link = Link(url)
 
     def record(self, commands: Sequence[DeviceCommand]) -> None:
         """Make commands durable; one that was recorded before stays as it became since."""
-        with self._transaction() as connection, connection.cursor() as cursor:
+        with self._link.transaction() as connection, connection.cursor() as cursor:
             cursor.executemany(_RECORD, [self._row(command) for command in commands])
 
     def waiting(self, now: datetime, limit: int) -> list[WaitingCommand]:
         """The oldest commands that have not left and still make sense; those of bands we no longer know just expire."""
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             rows = connection.execute(_WAITING, (self._sender, now, limit)).fetchall()
         return [_waiting(*row) for row in rows]
 
     def expire(self, now: datetime) -> int:
         """Drop what never left and makes no sense any more; returns how many."""
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             return connection.execute(_EXPIRE, (self._sender, now)).rowcount
 
     def published(self, ids: Sequence[str], at: datetime) -> None:
         """The broker has taken these: they never leave again."""
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             connection.execute(_PUBLISHED, (at, [UUID(name) for name in ids]))
 
     def acknowledge(self, heard: Sequence[HeardAck], at: datetime) -> Counter[CommandDrop]:
         """Write answers to their commands; returns, and counts in ``ack_drop``, those that say nothing, by reason."""
         dropped = Counter[CommandDrop]()
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             dropped.update(why for one in heard if (why := _answer(connection, one, at)) is not None)
             for reason, number in dropped.items():
                 connection.execute(_COUNT, {"reason": reason.value, "number": number, "at": at})
@@ -101,9 +99,7 @@ class CommandLog:
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._link.close()
 
     def _row(self, asked: DeviceCommand) -> dict[str, Any]:
         plain = to_builtins(asked.command)
@@ -117,14 +113,6 @@ class CommandLog:
             "reason": asked.reason,
             "sender": self._sender,
         }
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with translated(self._url):
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._url)
-            with self._connection.transaction():
-                yield self._connection
 
 
 def _answer(connection: Connection, heard: HeardAck, at: datetime) -> CommandDrop | None:

@@ -1,6 +1,6 @@
 """Connections to the store, and its errors in our words."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, LiteralString
 
@@ -63,6 +63,42 @@ def first_line(error: Exception) -> str:
     'new row violates a constraint'
     """
     return str(error).strip().partition("\n")[0] or type(error).__name__
+
+
+class Link:
+    """A connection made when it is first needed, and anew after it was lost; for one thread at a time.
+
+    ``prepare`` does to each new connection what its user needs of it.
+    """
+
+    def __init__(
+        self, url: str, *, autocommit: bool = False, prepare: Callable[[Connection], object] = lambda _: None
+    ) -> None:
+        self._url = url
+        self._autocommit = autocommit
+        self._prepare = prepare
+        self._connection: Connection | None = None
+
+    def open(self) -> Connection:
+        """The connection; raises as ``connect`` does, and what ``prepare`` raises."""
+        if self._connection is None or self._connection.closed:
+            self._connection = connect(self._url, autocommit=self._autocommit)
+            self._prepare(self._connection)
+        return self._connection
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """The connection within a transaction; raises ``StoreUnavailable`` or ``StoreError``."""
+        with translated(self._url):
+            connection = self.open()
+            with connection.transaction():
+                yield connection
+
+    def close(self) -> None:
+        """Give the connection back; a later call makes a new one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
 
 
 def scalar(connection: Connection, query: LiteralString, parameters: Parameters = ()) -> Any:  # noqa: ANN401 - any SQL type

@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 
 from schemas.readings import Readings
 from schemas.reasons import DeadLetter
-from store.connection import Connection, connect, scalar, translated
+from store.connection import Connection, Link, scalar, translated
 from store.copy import SERIES, copy_series
 from store.dead_letters import write_dead_letters
 from store.firmware import FirmwareLog
@@ -85,7 +85,7 @@ class PostgresJournal:
     def __init__(self, url: str, partition: str) -> None:
         self._url = url
         self._partition = partition
-        self._connection: Connection | None = None
+        self._link = Link(url)
         self._firmware = FirmwareLog()
         self._unanswered: tuple[_Batch, Persisted] | None = None
 
@@ -115,8 +115,8 @@ class PostgresJournal:
 
     def replay(self, after: int, limit: int) -> list[JournalEntry]:
         """The next batches after a number, oldest first, at most ``limit``; raises as ``persist`` does."""
-        with translated(self._url), self._connected().transaction():
-            rows = self._connected().execute(_REPLAY, (self._partition, after, limit)).fetchall()
+        with self._link.transaction() as connection:
+            rows = connection.execute(_REPLAY, (self._partition, after, limit)).fetchall()
         return [JournalEntry(batch_no, ingest_ms, Readings.from_bytes(batch)) for batch_no, ingest_ms, batch in rows]
 
     def latest(self) -> int:
@@ -129,18 +129,11 @@ class PostgresJournal:
 
     def close(self) -> None:
         """Give the connection back; a later call makes a new one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url)
-        return self._connection
+        self._link.close()
 
     def _number(self, query: LiteralString) -> int | None:
-        with translated(self._url), self._connected().transaction():
-            number: int | None = scalar(self._connected(), query, (self._partition,))
+        with self._link.transaction() as connection:
+            number: int | None = scalar(connection, query, (self._partition,))
         return number
 
     def _answer_late(self, batch: _Batch) -> Persisted | None:
@@ -148,8 +141,8 @@ class PostgresJournal:
         if self._unanswered is None:
             return None
         lost, persisted = self._unanswered
-        with self._connected().transaction():
-            head = scalar(self._connected(), _SETTLED, (self._partition,))
+        with self._link.open().transaction():
+            head = scalar(self._link.open(), _SETTLED, (self._partition,))
         return persisted if head == persisted.batch_no and lost.is_same_as(batch) else None
 
     def _write_until_no_deadlock(self, batch: _Batch) -> Persisted:
@@ -161,7 +154,7 @@ class PostgresJournal:
                 continue
 
     def _write(self, batch: _Batch) -> Persisted:
-        connection = self._connected()
+        connection = self._link.open()
         with connection.transaction():
             batch_no: int = scalar(connection, _NEXT, (self._partition,))
             readings = _store_new(connection, batch.readings)

@@ -7,7 +7,7 @@ from typing import Final, LiteralString
 
 from psycopg.rows import class_row
 
-from store.connection import Connection, connect, translated
+from store.connection import Connection, Link, translated
 
 DONE_WELL: Final = ("stored", "duplicate", "ignored")
 """Outcomes after which nothing of a letter is left to do."""
@@ -152,11 +152,11 @@ class ReplayDesk:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._connection: Connection | None = None
+        self._link = Link(url, autocommit=True)
 
     def waiting(self, limit: int) -> list[Letter]:
         """The oldest requests not done yet, each with its letter."""
-        with translated(self._url), self._connected().cursor(row_factory=class_row(Letter)) as cursor:
+        with translated(self._url), self._link.open().cursor(row_factory=class_row(Letter)) as cursor:
             return cursor.execute(_WAITING, (limit,)).fetchall()
 
     def done(
@@ -164,18 +164,11 @@ class ReplayDesk:
     ) -> None:
         """Write what became of a request; ``erase`` the payload where the law forbids to keep it (ADR 0003)."""
         row = (at_ms, outcome, detail, stored, duplicates, replay_no)
-        with translated(self._url), self._connected().transaction():
-            self._connected().execute(_DONE, row)
+        with self._link.transaction() as connection:
+            connection.execute(_DONE, row)
             if erase:
-                self._connected().execute(_ERASE, (replay_no,))
+                connection.execute(_ERASE, (replay_no,))
 
     def close(self) -> None:
         """Give the connection back."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
-
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url, autocommit=True)
-        return self._connection
+        self._link.close()

@@ -5,7 +5,7 @@ from typing import NamedTuple, Self
 
 from psycopg import sql
 
-from store.connection import Connection, connect, translated
+from store.connection import Connection, Link, translated
 
 
 class Notification(NamedTuple):
@@ -24,8 +24,7 @@ class Listener:
 
     def __init__(self, url: str, channels: Sequence[str]) -> None:
         self._url = url
-        self._channels = channels
-        self._connection: Connection | None = None
+        self._link = Link(url, autocommit=True, prepare=lambda connection: _listen(connection, channels))
 
     def __enter__(self) -> Self:
         return self
@@ -39,19 +38,15 @@ class Listener:
         Raises ``StoreUnavailable`` at once where the database does not answer: waiting is the caller's.
         """
         with translated(self._url):
-            connection = self._connected()
+            connection = self._link.open()
             heard = connection.notifies(timeout=timeout_s, stop_after=1)
             return [Notification(notice.channel, notice.payload) for notice in heard]
 
     def close(self) -> None:
         """Stop listening."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+        self._link.close()
 
-    def _connected(self) -> Connection:
-        if self._connection is None or self._connection.closed:
-            self._connection = connect(self._url, autocommit=True)
-            for channel in self._channels:
-                self._connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
-        return self._connection
+
+def _listen(connection: Connection, channels: Sequence[str]) -> None:
+    for channel in channels:
+        connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))

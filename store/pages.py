@@ -1,7 +1,5 @@
 """The outbox of pages: taking one that is due, and writing down what became of it."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple, Self
@@ -9,7 +7,7 @@ from uuid import UUID
 
 from psycopg.rows import class_row
 
-from store.connection import Connection, connect, translated
+from store.connection import Link
 
 
 class PageState(StrEnum):
@@ -93,8 +91,7 @@ class Outbox:
     """The pages of a database, for one thread at a time; it reconnects by itself after a ``StoreUnavailable``."""
 
     def __init__(self, url: str) -> None:
-        self._url = url
-        self._connection: Connection | None = None
+        self._link = Link(url, autocommit=True)
 
     def __enter__(self) -> Self:
         return self
@@ -104,8 +101,7 @@ class Outbox:
 
     def close(self) -> None:
         """Let go of the connection."""
-        if self._connection is not None:
-            self._connection.close()
+        self._link.close()
 
     def claim(self, *, now: datetime, lease: timedelta) -> ClaimedPage | None:
         """Take the gravest page that is due, or None: its attempt is committed before this returns.
@@ -113,7 +109,7 @@ class Outbox:
         Until ``lease`` has passed nobody else gets the page. Whoever dies in between leaves the
         attempt ``started`` without an end, and the page comes up again as another attempt.
         """
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             taken = connection.execute(_TAKE, {"now": now, "lease_end": now + lease}).fetchone()
             if taken is None:
                 return None
@@ -135,20 +131,12 @@ class Outbox:
     ) -> None:
         """Write an attempt's end and what its page becomes; ``retry_at`` is when a pending one is due again."""
         facts = {"page_no": page_no, "attempt": attempt, "now": now, "outcome": outcome, "detail": detail}
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             connection.execute(_END, facts)
             connection.execute(_SETTLE, {**facts, "state": state.value, "due_at": retry_at})
 
     def next_due(self) -> datetime | None:
         """When the next page wants attention, ends of leases included; None where none is pending."""
-        with self._transaction() as connection:
+        with self._link.transaction() as connection:
             row = connection.execute(_NEXT_DUE).fetchone()
             return None if row is None else row[0]
-
-    @contextmanager
-    def _transaction(self) -> Iterator[Connection]:
-        with translated(self._url):
-            if self._connection is None or self._connection.closed:
-                self._connection = connect(self._url, autocommit=True)
-            with self._connection.transaction():
-                yield self._connection
