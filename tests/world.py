@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from schemas.alerts import KINDS, AlertCode, AlertEvent, Transition, alert_id
 from schemas.registry import (
     Assignment,
     Consent,
@@ -134,3 +135,24 @@ def write_capture(path: Path, *bands: Band, order: Sequence[int] | None = None) 
         lines = [lines[n] for n in order]
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     return path
+
+
+def alert_of_band_1(
+    code: AlertCode, *, onset_ms: int, at_ms: int, transition: Transition = Transition.OPENED, **more: Any
+) -> AlertEvent:
+    """An event of an alert of band-1, which is device 1 of dongqu and worn by wearer 1."""
+    usual: dict[str, Any] = {"subject": "", "seq": None, "rule_version": 1, "historic": False, "evidence": {}}
+    return AlertEvent(
+        alert_id=alert_id("dongqu", "band-1", code, "", onset_ms),
+        transition=transition,
+        code=code,
+        priority=KINDS[code].priority,
+        org="dongqu",
+        device="band-1",
+        wearer="w-1",
+        device_no=1,
+        wearer_no=1,
+        onset_ms=onset_ms,
+        at_ms=at_ms,
+        **usual | more,
+    )

@@ -19,10 +19,10 @@ from flows.dataflow import (
 )
 from flows.rules import SHARDS, rules_by_shard
 from flows.sites import SitesLogic, concerns_sites
-from schemas.alerts import KINDS, NOBODY, AlertCode, AlertEvent, Transition, alert_id
+from schemas.alerts import NOBODY, AlertCode, AlertEvent, Transition
 from schemas.judging import Heartbeat
 from schemas.readings import Readings
-from tests.world import HOME, START, START_MS, numbered
+from tests.world import HOME, START, START_MS, alert_of_band_1, numbered
 
 BANDS = 40
 FOUR = range(1, 5)
@@ -138,24 +138,7 @@ def test_while_the_platform_was_deaf_nobody_was_lost() -> None:
 
 @pytest.mark.parametrize("code", list(AlertCode), ids=lambda code: code.value)
 def test_nothing_but_silences_waits_for_sites(code: AlertCode) -> None:
-    event = AlertEvent(
-        alert_id=alert_id("dongqu", "band-1", code, "", 0),
-        transition=OPENED,
-        code=code,
-        priority=KINDS[code].priority,
-        subject="",
-        org="dongqu",
-        device="band-1",
-        wearer="w-1",
-        device_no=1,
-        wearer_no=1,
-        onset_ms=0,
-        at_ms=0,
-        seq=None,
-        rule_version=1,
-        historic=False,
-        evidence={},
-    )
+    event = alert_of_band_1(code, onset_ms=0, at_ms=0)
     assert concerns_sites(event) == (code is AlertCode.DEVICE_SILENCE)
     assert (alert_only(("1", event)) is None) == concerns_sites(event) == (for_sites(("1", event)) is not None)
 

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from schemas.alerts import NOBODY, AlertCode, AlertEvent, Priority, Transition, alert_id
+from schemas.alerts import NOBODY, AlertCode, AlertEvent, Transition
 from schemas.readings import Readings
 from schemas.registry import AlertRule
 from shouhuan.cli import app
@@ -20,7 +20,7 @@ from store.registry import import_registry, load_registry
 from store.registry_file import read_registry
 from tests.evaluation.test_calibration import HECTIC
 from tests.store.build import COUNTS
-from tests.world import START, START_MS, registry
+from tests.world import START, START_MS, alert_of_band_1, registry
 
 HOUR_MS = 3_600_000
 RULES = {"alert_rules": [{"code": "vitals.heart_rate", "budget": 10.0}, {"code": "vitals.fall", "budget": 10.0}]}
@@ -101,24 +101,8 @@ def test_an_outage_that_people_confirmed_was_true_of_each_of_its_bands(stored: s
 
 def silence(onset_ms: int, transition: Transition) -> AlertEvent:
     opened = transition is Transition.OPENED
-    return AlertEvent(
-        alert_id=alert_id("dongqu", "band-1", AlertCode.DEVICE_SILENCE, "", onset_ms),
-        transition=transition,
-        code=AlertCode.DEVICE_SILENCE,
-        priority=Priority.MEDIUM,
-        subject="",
-        org="dongqu",
-        device="band-1",
-        wearer="w-1",
-        device_no=1,
-        wearer_no=1,
-        onset_ms=onset_ms,
-        at_ms=onset_ms + (HOUR_MS // 2 if opened else 6 * HOUR_MS),
-        seq=None,
-        rule_version=1,
-        historic=False,
-        evidence={},
-    )
+    at_ms = onset_ms + (HOUR_MS // 2 if opened else 6 * HOUR_MS)
+    return alert_of_band_1(AlertCode.DEVICE_SILENCE, onset_ms=onset_ms, at_ms=at_ms, transition=transition)
 
 
 def test_rules_of_the_database_are_not_set_by_another_history() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import psycopg
 import pytest
 
-from schemas.alerts import AlertCode, AlertEvent, Priority, Transition, alert_id
+from schemas.alerts import AlertCode, AlertEvent, Transition
 from schemas.judging import Released
 from schemas.readings import DTYPES, Readings
 from schemas.registry import Registry
@@ -30,6 +30,7 @@ from store.journal import PostgresJournal
 from store.registry import import_registry, load_registry
 from tests.store.build import COUNTS, EVENT_MS, ask, full_readings
 from tests.store.build_registry import NOW, small_registry
+from tests.world import alert_of_band_1
 
 EVENT_TIME = datetime.fromtimestamp(EVENT_MS / 1000, UTC)
 INGESTED = EVENT_TIME + timedelta(milliseconds=500)
@@ -60,22 +61,12 @@ def strap(
     transition: Transition = Transition.OPENED, *, after_s: int = 0, seq: int | None = 0, times: int = 1
 ) -> AlertEvent:
     """A cut strap of band-1, which is device 1 and worn by wearer 1."""
-    return AlertEvent(
-        alert_id=alert_id("dongqu", "band-1", AlertCode.DEVICE_STRAP, "", EVENT_MS),
-        transition=transition,
-        code=AlertCode.DEVICE_STRAP,
-        priority=Priority.HIGHEST,
-        subject="",
-        org="dongqu",
-        device="band-1",
-        wearer="w-1",
-        device_no=1,
-        wearer_no=1,
+    return alert_of_band_1(
+        AlertCode.DEVICE_STRAP,
         onset_ms=EVENT_MS,
         at_ms=EVENT_MS + after_s * 1000,
+        transition=transition,
         seq=seq,
-        rule_version=1,
-        historic=False,
         evidence={"occurrences": times},
     )
 
