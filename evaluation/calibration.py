@@ -74,17 +74,14 @@ def calibrate(case: Case) -> tuple[list[Calibrated], float]:
     if not rules:
         raise ValueError("no alert rule has a budget: set alert_rules[].budget in the registry (docs/registry.md)")
     trials = [(factor, Trial(case.numbered, Setting(str(factor), factor))) for factor in FACTORS]
-    observed, last_ms = Observed.of(case.numbered), 0
+    observed = Observed.of(case.numbered)
     for batch in case.batches():
         observed.add(batch)
-        last_ms = max(last_ms, int(batch.ingest_ms.max(initial=0)))
         for _, trial in trials:
             trial.feed(batch)
     days = sum(observed.days().values())
     if not days:
         raise ValueError("the history has no whole day of any wearer: nothing can be measured on it")
-    for _, trial in trials:
-        trial.end(last_ms)
     by_factor = {factor: _by_dial(case.events(), trial, observed, days) for factor, trial in trials}
     return [choose(rule, [_at(rule, factor, by_factor[factor]) for factor in FACTORS]) for rule in rules.values()], days
 

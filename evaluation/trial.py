@@ -12,7 +12,6 @@ import numpy as np
 
 from alerts.ledger import AlertRecord, Ledger
 from anomaly.census import Census
-from anomaly.chance import OutageConfig
 from anomaly.outage import Outages
 from evaluation.matching import CLOSES_AFTER_S
 from evaluation.outcome import Found
@@ -53,7 +52,7 @@ class Trial:
     def __init__(self, numbered: NumberedRegistry, setting: Setting | None = None) -> None:
         self._rules = _rules(numbered, (setting or Setting()).patience)
         self._judge = Judge.new(self._rules)
-        self._outages = Outages(OutageConfig())
+        self._outages = Outages()
         self._ledger = Ledger()
         self._known_ms: dict[UUID, int] = {}
         self._closings: list[tuple[int, int, AlertCode, int]] = []
@@ -65,7 +64,7 @@ class Trial:
         return frozenset({AlertCode.SITE_OUTAGE}).union(*(detector.codes for detector in self._judge.detectors))
 
     def feed(self, readings: Readings) -> None:
-        """Judge a batch, in turns of five minutes of receive time."""
+        """Judge a batch, in turns of five minutes of receive time; time has passed up to its last arrival then."""
         for turn in turns(readings):
             self._turn(turn)
 
@@ -75,10 +74,6 @@ class Trial:
         judge, outages = msgspec.msgpack.decode(stored)
         self._judge = Judge.resume(self._rules, judge)
         self._outages = Outages.restore(outages, self._outages.config, self._outages.shards)
-
-    def end(self, now_ms: int) -> None:
-        """Let time pass up to the end of what was recorded."""
-        self._pass(now_ms)
 
     def records(self) -> list[AlertRecord]:
         """All alerts as they stand."""
@@ -136,8 +131,7 @@ def turns(readings: Readings) -> Iterator[Readings]:
 def _rules(numbered: NumberedRegistry, patience: float) -> ShardRules:
     own = {rule.code: rule.patience for rule in numbered.registry.alert_rules}
     turned = [AlertRule(code=code, patience=own.get(code, 1.0) * patience) for code in DIALS]
-    registry = msgspec.structs.replace(numbered.registry, alert_rules=turned)
-    return rules_by_shard(msgspec.structs.replace(numbered, registry=registry), shards=1)[0]
+    return rules_by_shard(numbered.ruled_by(turned), shards=1)[0]
 
 
 def _known_ms(event: AlertEvent, readings: Readings | None, told_ms: int) -> int:

@@ -326,6 +326,10 @@ class NumberedRegistry(msgspec.Struct, frozen=True):
             version=registry.version,
         )
 
+    def ruled_by(self, rules: list[AlertRule]) -> "NumberedRegistry":
+        """The same with other alert rules, of the same version: for trying them, not for judging by them."""
+        return msgspec.structs.replace(self, registry=msgspec.structs.replace(self.registry, alert_rules=rules))
+
 
 def epoch_ms(moment: datetime | None, otherwise: int = FOREVER_MS) -> int:
     """A moment as UTC milliseconds, as columns have it; an end that is open lies beyond all others.

@@ -85,10 +85,8 @@ def run(settings: Settings, options: CalibrationOptions, out: Console, err: Cons
 
 def with_rules(case: Case, rules: Sequence[AlertRule]) -> Case:
     """The case with other alert rules in place of its own of the same codes."""
-    numbered = case.numbered
-    by_code = {rule.code: rule for rule in (*numbered.registry.alert_rules, *rules)}
-    registry = msgspec.structs.replace(numbered.registry, alert_rules=list(by_code.values()))
-    return replace(case, numbered=msgspec.structs.replace(numbered, registry=registry))
+    by_code = {rule.code: rule for rule in (*case.numbered.registry.alert_rules, *rules)}
+    return replace(case, numbered=case.numbered.ruled_by(list(by_code.values())))
 
 
 def _source(settings: Settings, options: CalibrationOptions, url: str) -> Source:

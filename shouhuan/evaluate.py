@@ -112,8 +112,6 @@ def _pass(case: Case, request: Request) -> Passed:
             observed.add(batch)
             if recording is not None:
                 recording.add(batch)
-    for one in filter(None, (trial, restarted)):
-        one.end(last_ms)
     baselines.end(last_ms)
     rivals = {name: observed.in_time(found) for name, found in baselines.alerts().items()}
     return Passed(readings, observed, recording, rivals, trial, restarted, clock.seconds)
@@ -238,14 +236,12 @@ def judged_alone(request: Request) -> Alone:
         raise ValueError("the request has no such source")
     case = request.without.case(lambda _: None)
     trial, observed, clock = Trial(case.numbered), Observed.of(case.numbered), _Stopwatch()
-    readings, last_ms = 0, 0
+    readings = 0
     for batch in clock.timed("play or read", degraded(case.batches(), request.degradation)):
         readings += len(batch)
-        last_ms = max(last_ms, int(batch.ingest_ms.max(initial=0)))
         observed.add(batch)
         with clock.running("judge"):
             trial.feed(batch)
-    trial.end(last_ms)
     events = _counted(case.events(), request, observed)
     return Alone(Run(events, observed.in_time(trial.found()), readings), clock.seconds)
 
@@ -255,15 +251,12 @@ def curves(request: Request) -> Curves:
     case = request.source.case(lambda _: None)
     trials = [(setting, Trial(case.numbered, setting)) for setting in (*SETTINGS, Setting())]
     observed = Observed.of(case.numbered)
-    last_ms = 0
     for batch in degraded(case.batches(), request.degradation):
         observed.add(batch)
-        last_ms = max(last_ms, int(batch.ingest_ms.max(initial=0)))
         for _, trial in trials:
             trial.feed(batch)
     points: dict[AlertCode, list[CurvePoint]] = {}
     for setting, trial in trials:
-        trial.end(last_ms)
         for report in _reports(case, trial, observed, request.seed):
             false, recall = report.ours.false_per_wearer_day.value, report.ours.recall.value
             if report.has_detector and false is not None and recall is not None:
